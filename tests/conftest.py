@@ -1,0 +1,46 @@
+"""One thread, so that tests do not fight over cores, and small random histories for all of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from dien_edu.data import Batch
+
+torch.set_num_threads(1)
+
+
+def right_padded(lengths, steps: int) -> torch.Tensor:
+    """Mask (B, T) of histories with these lengths."""
+    return torch.arange(steps) < torch.as_tensor(lengths)[:, None]
+
+
+def make_batch(lengths, *, n_items=20, n_categories=5, steps=None, seed=0) -> Batch:
+    """A batch of random histories with these lengths."""
+    rng = np.random.default_rng(seed)
+    steps = max(lengths) if steps is None else steps
+    mask = right_padded(lengths, steps)
+    category = torch.from_numpy(np.r_[0, rng.integers(1, n_categories + 1, n_items)])
+    item, negative = (
+        torch.from_numpy(rng.integers(1, n_items + 1, (len(lengths), steps))) * mask
+        for _ in range(2)
+    )
+    target = torch.from_numpy(rng.integers(1, n_items + 1, len(lengths)))
+    return Batch(
+        user=torch.arange(len(lengths)),
+        history_item=item,
+        history_category=category[item],
+        history_length=torch.as_tensor(lengths),
+        target_item=target,
+        target_category=category[target],
+        negative_item=negative,
+        negative_category=category[negative],
+        label=torch.from_numpy(rng.integers(0, 2, len(lengths)).astype(np.float32)),
+    )
+
+
+@pytest.fixture
+def batch() -> Batch:
+    """Lengths 5, 1, 0, 3, padded to 7."""
+    return make_batch([5, 1, 0, 3], steps=7)
