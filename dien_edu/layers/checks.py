@@ -1,0 +1,31 @@
+"""Clear errors before any work is done: shapes, and on which side the padding stands."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def check_shape(name: str, tensor: Tensor, *expected: int | None) -> None:
+    """Raise ValueError unless the shape is `expected`; None stands for any size."""
+    shape = tuple(tensor.shape)
+    fits = len(shape) == len(expected) and all(
+        e is None or e == s for e, s in zip(expected, shape, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join("any" if e is None else str(e) for e in expected)
+        raise ValueError(f"{name} has shape {shape}, expected ({wanted})")
+
+
+def check_mask(mask: Tensor, batch: int, steps: int) -> None:
+    """Raise ValueError unless `mask` is Boolean, (batch, steps), and padded on the right only."""
+    check_shape("mask", mask, batch, steps)
+    if mask.dtype != torch.bool:
+        raise ValueError(f"mask has dtype {mask.dtype}, expected torch.bool (True = a real step)")
+    late = mask[:, 1:] & ~mask[:, :-1]
+    if late.any():
+        row = int(late.any(dim=1).nonzero()[0])
+        raise ValueError(
+            f"mask row {row} has a real step after a padded one: histories are padded on the "
+            "RIGHT, so a row reads True … True False … False. Shift left-padded rows first."
+        )
