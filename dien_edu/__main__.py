@@ -62,8 +62,8 @@ def parser() -> Parser:
 
 def _training_options(verb: Parser) -> None:
     verb.add_argument("--data", default="movielens-100k", metavar="NAME")
-    verb.add_argument("--epochs", type=int, default=5, help="at most (default 5)")
-    verb.add_argument("--batch-size", type=int, default=128)
+    verb.add_argument("--epochs", type=int, default=10, help="at most (default 10)")
+    verb.add_argument("--batch-size", type=int, default=256)
     verb.add_argument("--learning-rate", type=float, default=1e-3)
     verb.add_argument("--max-history", type=int, default=50)
     verb.add_argument("--sampler", choices=SAMPLERS, help="who draws the non-clicks")

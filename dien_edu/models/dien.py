@@ -13,7 +13,7 @@ from dien_edu.models.base import ClickModel, Trace
 class DIEN(ClickModel):
     """Zhou et al., AAAI 2019: GRU -> equation (8) -> AIGRU, AGRU or AUGRU -> head.
 
-    `evolution` "aigru", "agru" or "augru"; `auxiliary` "mlp", "inner" or None; `auxiliary_weight`
+    `evolution` "aigru", "agru" or "augru"; `auxiliary` "inner", "mlp" or None; `auxiliary_weight`
     is α of equation (7). "inner" needs hidden_size = embedding_size. Without the non-clicks of the
     history (`batch.negative_item` is None) the auxiliary loss is 0.
     """
@@ -23,7 +23,7 @@ class DIEN(ClickModel):
         n_items: int,
         n_categories: int,
         evolution: str = "augru",
-        auxiliary: str | None = "mlp",
+        auxiliary: str | None = "inner",
         auxiliary_weight: float = 1.0,
         backend: str = "auto",
         embedding_size: int = 36,

@@ -5,11 +5,13 @@ from dien_edu.training.checkpoint import CheckpointError, load_checkpoint, save_
 from dien_edu.training.evaluate import evaluate, predict
 from dien_edu.training.fit import find_device, fit, losses
 from dien_edu.training.metrics import auc, gauc, log_loss
+from dien_edu.training.record import choose_profile, provenance
 
 __all__ = [
     "CheckpointError",
     "ablation",
     "auc",
+    "choose_profile",
     "evaluate",
     "find_device",
     "fit",
@@ -18,6 +20,7 @@ __all__ = [
     "log_loss",
     "losses",
     "predict",
+    "provenance",
     "save_checkpoint",
     "train_one",
 ]

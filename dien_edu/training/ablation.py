@@ -13,7 +13,7 @@ from dien_edu.models import build, count_parameters
 from dien_edu.training.checkpoint import save_json
 from dien_edu.training.evaluate import evaluate
 from dien_edu.training.fit import find_device, fit
-from dien_edu.training.record import provenance
+from dien_edu.training.record import how_sampled, provenance
 
 
 def train_one(
@@ -56,7 +56,8 @@ def ablation(
     goes on. ValueError if the file was recorded from other data, sources or options.
     """
     path, device = Path(path), str(find_device(device))
-    record = {"provenance": provenance(splits.train, device), "options": options, "runs": []}
+    how = provenance(splits.train.interactions, device, **how_sampled(splits.train))
+    record = {"provenance": how, "options": options, "runs": []}
     if path.exists():
         record = _continued(record, json.loads(path.read_text(encoding="utf8")), path)
     done = {(run["model"], run["seed"]) for run in record["runs"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import os
 import platform
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 
 import dien_edu
-from dien_edu.data.samples import Samples
+from dien_edu.data import Interactions, Samples
 
 SOURCES = ("data", "layers", "models", "training")  # what a trained number depends on
 
@@ -26,14 +27,30 @@ def source_hash() -> str:
     return digest.hexdigest()[:16]
 
 
-def provenance(train: Samples, device: torch.device | str) -> dict:
-    """Data, split, negatives, device, versions and date, ready for JSON."""
-    data = train.interactions
+def choose_profile() -> str:
+    """ "full" (more data, epochs and seeds) on a GPU, else "quick"; DIEN_EDU_PROFILE overrules."""
+    chosen = os.environ.get("DIEN_EDU_PROFILE") or (
+        "full" if torch.cuda.is_available() else "quick"
+    )
+    if chosen not in ("quick", "full"):
+        raise ValueError(f"DIEN_EDU_PROFILE is {chosen!r}, expected 'quick' or 'full'")
+    return chosen
+
+
+def how_sampled(train: Samples) -> dict:
+    """Split, samples and negatives of `ctr_samples`, for `provenance`."""
     return {
-        "data": {"name": data.name, **data.fingerprint()},
         "split": {"by": "user", "shares": [0.8, 0.1, 0.1], "seed": train.seed},
         "samples": {"every_prefix": True, "max_history": train.max_history},
-        "negatives": getattr(train.sampler, "__name__", "callable"),
+        "negatives": getattr(train.sampler, "__name__", "a function"),
+    }
+
+
+def provenance(data: Interactions, device: torch.device | str, **how) -> dict:
+    """The data, `how` they were split and sampled, device, versions, sources and date, for JSON."""
+    return {
+        "data": {"name": data.name, **data.fingerprint()},
+        **how,
         "device": str(device),
         "threads": torch.get_num_threads(),
         "versions": {
