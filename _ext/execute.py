@@ -67,7 +67,7 @@ def main(arguments):
     """Run the notebooks named, or every notebook of the folders named."""
     paths = []
     for name in map(Path, arguments):
-        paths += sorted(name.glob("[0-9]*.ipynb")) if name.is_dir() else [name]
+        paths += sorted(name.rglob("*.ipynb")) if name.is_dir() else [name]
     for path in paths:
         if not path.is_file():
             sys.exit(f"execute: there is no {path}")
