@@ -12,8 +12,6 @@ from dien_edu.data.movielens import load_movielens
 from dien_edu.data.samples import Batch, Samples, Splits, ctr_samples
 from dien_edu.data.world import interest_world
 
-__all__ = ["Batch", "DataError", "Interactions", "Samples", "Splits", "ctr_samples", "load"]
-
 LOADERS = {
     "interest-world": interest_world,
     "movielens-100k": load_movielens,

@@ -18,7 +18,7 @@ Sampler = Callable[[Interactions, np.ndarray, np.random.Generator], np.ndarray]
 
 @dataclass
 class Batch:
-    """B samples, histories padded with 0 on the right to T steps.
+    """B samples, histories padded on the right to T steps; what stands in padding is never read.
 
     user (B,), for grouping only, never an input · history_item, history_category (B, T) int64 ·
     history_length (B,) · target_item, target_category (B,) · negative_item, negative_category
@@ -40,10 +40,11 @@ class Batch:
     def __post_init__(self) -> None:
         steps = torch.arange(self.history_item.shape[1], device=self.history_item.device)
         self.mask = steps < self.history_length[:, None]
-        if ((self.history_item == 0) & self.mask).any():
+        late = ((self.history_item != 0) & ~self.mask).any(dim=1)
+        if (late & (self.history_item == 0)[:, :1].any(dim=1)).any():
             raise ValueError(
-                "a history has item 0 (padding) within its length: histories are padded on the "
-                "RIGHT. Shift left-padded rows first."
+                "a history starts with item 0 (padding) and goes on after its length: histories "
+                "are padded on the RIGHT. Shift left-padded rows first."
             )
 
     def __len__(self) -> int:

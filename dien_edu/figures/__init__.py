@@ -1,5 +1,3 @@
 """What the book draws: the palette, static plots and live figures."""
 
 from dien_edu.figures.style import INTERESTS, MODELS, QUANTITIES, use_book_style
-
-__all__ = ["INTERESTS", "MODELS", "QUANTITIES", "use_book_style"]

@@ -4,14 +4,3 @@ from dien_edu.layers.attention import BilinearAttention, masked_softmax
 from dien_edu.layers.auxiliary import AuxiliaryLoss
 from dien_edu.layers.evolution import AGRU, AIGRU, AUGRU, EVOLUTIONS
 from dien_edu.layers.gru import GRU
-
-__all__ = [
-    "AGRU",
-    "AIGRU",
-    "AUGRU",
-    "EVOLUTIONS",
-    "GRU",
-    "AuxiliaryLoss",
-    "BilinearAttention",
-    "masked_softmax",
-]

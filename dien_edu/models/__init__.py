@@ -25,17 +25,3 @@ def build(name: str, n_items: int, n_categories: int, **options) -> ClickModel:
     if name not in MODELS:
         raise ValueError(f"model is {name!r}, expected one of {', '.join(MODELS)}")
     return MODELS[name](n_items, n_categories, **options)
-
-
-__all__ = [
-    "DIEN",
-    "DIN",
-    "MODELS",
-    "BaseModel",
-    "ClickModel",
-    "GRUAttention",
-    "Output",
-    "Trace",
-    "build",
-    "count_parameters",
-]

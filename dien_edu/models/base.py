@@ -95,8 +95,7 @@ def head(size: int) -> nn.Sequential:
 class ClickModel(nn.Module):
     """Features [e_a, Σ e_b, e_a ∘ Σ e_b, what the model adds] and a head.
 
-    A subclass sets `added_size` (how many features it adds) and `added`. Σ runs over the real
-    steps: padding embeds to 0.
+    A subclass sets `added_size` (how many features it adds) and `added`. Σ runs over real steps.
     """
 
     auxiliary_weight = 0.0
@@ -121,7 +120,7 @@ class ClickModel(nn.Module):
 
     def forward(self, batch: Batch) -> Output:
         history, target = self.embed(batch)
-        total = history.sum(dim=1)
+        total = (history * batch.mask[..., None]).sum(dim=1)
         added, auxiliary_loss = self.added(batch, history, target)
         logit = self.head(torch.cat([target, total, target * total, *added], dim=1))
         return Output(logit.squeeze(1), auxiliary_loss)

@@ -6,21 +6,3 @@ from dien_edu.training.evaluate import evaluate, predict
 from dien_edu.training.fit import find_device, fit, losses
 from dien_edu.training.metrics import auc, gauc, log_loss
 from dien_edu.training.record import choose_profile, provenance
-
-__all__ = [
-    "CheckpointError",
-    "ablation",
-    "auc",
-    "choose_profile",
-    "evaluate",
-    "find_device",
-    "fit",
-    "gauc",
-    "load_checkpoint",
-    "log_loss",
-    "losses",
-    "predict",
-    "provenance",
-    "save_checkpoint",
-    "train_one",
-]

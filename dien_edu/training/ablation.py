@@ -10,7 +10,7 @@ import torch
 
 from dien_edu.data import Splits
 from dien_edu.models import build, count_parameters
-from dien_edu.training.checkpoint import save_json
+from dien_edu.training.checkpoint import check_writable, save_json
 from dien_edu.training.evaluate import evaluate
 from dien_edu.training.fit import find_device, fit
 from dien_edu.training.record import how_sampled, provenance
@@ -56,6 +56,7 @@ def ablation(
     goes on. ValueError if the file was recorded from other data, sources or options.
     """
     path, device = Path(path), str(find_device(device))
+    check_writable(path)
     how = provenance(splits.train.interactions, device, **how_sampled(splits.train))
     record = {"provenance": how, "options": options, "runs": []}
     if path.exists():

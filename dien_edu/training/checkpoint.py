@@ -40,6 +40,17 @@ def write_safely(path: str | Path, write: Callable[[IO[bytes]], None]) -> None:
         raise
 
 
+def check_writable(path: str | Path) -> None:
+    """Make the folder of `path` and try it with an empty file, before hours of work depend on it.
+
+    OSError names the folder.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
+        pass
+
+
 def save_json(path: str | Path, value) -> None:
     """Write readable JSON; NaN is refused, since JSON has none."""
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

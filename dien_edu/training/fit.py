@@ -15,7 +15,12 @@ from tqdm import tqdm
 
 from dien_edu.data.samples import Batch, Samples
 from dien_edu.models import ClickModel
-from dien_edu.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from dien_edu.training.checkpoint import (
+    CheckpointError,
+    check_writable,
+    load_checkpoint,
+    save_checkpoint,
+)
 from dien_edu.training.evaluate import evaluate
 
 CHECK_EVERY = 50  # steps between two looks at the loss: each look waits for a GPU
@@ -65,9 +70,14 @@ def fit(
     `resume` must come with the same.
 
     Raises ValueError for data with unknown ids, FloatingPointError for a loss that is not finite,
-    CheckpointError for a checkpoint of another run.
+    CheckpointError for a checkpoint of another run, OSError for a folder that takes no file.
     """
     _check_fits(model, train)
+    for name, value in {"epochs": epochs, "batch_size": batch_size, "patience": patience}.items():
+        if value < 1:
+            raise ValueError(f"{name} is {value}, expected at least 1")
+    if checkpoint:
+        check_writable(checkpoint)
     settings = {**(settings or {}), "learning_rate": learning_rate, "batch_size": batch_size}
     run = _Run(model.to(find_device(device)), settings | {"seed": seed}, checkpoint)
     if resume and checkpoint and Path(checkpoint).exists():

@@ -53,6 +53,17 @@ def test_padding_changes_neither_outputs_nor_gradients(name, training):
 
 
 @pytest.mark.parametrize("name", MODELS)
+def test_what_stands_in_padding_is_never_read(name, batch):
+    model = make(name)
+    output = model(batch)
+    for field in ("history_item", "history_category", "negative_item", "negative_category"):
+        getattr(batch, field)[~batch.mask] = 3
+    again = model(batch)
+    assert torch.equal(output.logit, again.logit)
+    assert torch.equal(output.auxiliary_loss, again.auxiliary_loss)
+
+
+@pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("lengths", [[0, 0, 0], [1], [4], [0]])
 def test_empty_histories_and_a_batch_of_one(name, lengths):
     model, batch = make(name), make_batch(lengths)

@@ -13,6 +13,7 @@ from dien_edu.data import ctr_samples, load
 from dien_edu.training import (
     CheckpointError,
     ablation,
+    choose_profile,
     evaluate,
     find_device,
     fit,
@@ -179,6 +180,17 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     assert json.loads(path.read_text()) == {"a": 1} and list(tmp_path.iterdir()) == [path]
 
 
+def test_a_folder_that_takes_no_file_is_named_before_the_work(new_model, splits, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    broken = Interrupting(splits.train, AssertionError("trained"), epoch=0)
+    options = {**QUIET, "checkpoint": blocked / "run.pt"}
+    with pytest.raises(OSError, match="file"):
+        fit(new_model("base"), broken, splits.validation, **options)
+    with pytest.raises(ValueError, match="epochs is 0, expected at least 1"):
+        fit(new_model("base"), splits.train, splits.validation, epochs=0, **QUIET)
+
+
 def test_data_that_does_not_fit_the_model_is_named(new_model, splits):
     from dien_edu.models import BaseModel
 
@@ -210,3 +222,25 @@ def test_ablation_records_and_goes_on(splits, tmp_path):
     with pytest.raises(ValueError, match="recorded with another data"):
         ablation(ctr_samples(load("interest-world", n_users=61, n_steps=8)), ["base"], [0], path,
                  device="cpu", **options)  # fmt: skip
+
+
+def test_profile(monkeypatch):
+    monkeypatch.setenv("DIEN_EDU_PROFILE", "full")
+    assert choose_profile() == "full"
+    monkeypatch.setenv("DIEN_EDU_PROFILE", "")
+    assert choose_profile() == ("full" if torch.cuda.is_available() else "quick")
+    monkeypatch.setenv("DIEN_EDU_PROFILE", "fast")
+    with pytest.raises(ValueError, match="'fast', expected 'quick' or 'full'"):
+        choose_profile()
+
+
+@pytest.mark.gpu
+def test_training_on_cuda_agrees_with_the_cpu(new_model, splits):
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    curves = []
+    for device in ("cpu", "cuda"):
+        options = {**QUIET, "device": device, "epochs": 1}
+        rows = fit(new_model(), splits.train, splits.validation, **options)
+        curves.append([rows[0]["target_loss"], rows[0]["auxiliary_loss"]])
+    np.testing.assert_allclose(curves[0], curves[1], rtol=1e-3)
