@@ -56,6 +56,7 @@ def parser() -> Parser:
         _training_options(verb)
     for verb in (train, scored, many):
         verb.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
+    for verb in (data, train, scored, many):
         verb.add_argument("--json", action="store_true", help="end with one JSON object")
     return root
 
@@ -80,21 +81,16 @@ def run_data(options: argparse.Namespace) -> dict:
 
 def run_train(options: argparse.Namespace) -> dict:
     """Train one model and score it; its settings go into the checkpoint, for `evaluate`."""
+    if options.resume and not options.checkpoint:
+        raise ValueError("--resume needs --checkpoint, the file to go on from")
     settings = {key: getattr(options, key) for key in SETTINGS}
     splits = _splits(settings)
     torch.manual_seed(options.seed)
     model = _model(settings, splits)
     started = time.perf_counter()
-    rows = fit(
-        model,
-        splits.train,
-        splits.validation,
-        **_fit_options(options),
-        seed=options.seed,
-        checkpoint=options.checkpoint,
-        resume=options.resume,
-        settings=settings,
-    )
+    own = {key: getattr(options, key) for key in ("seed", "checkpoint", "resume")}
+    training = {**_fit_options(options), **own, "settings": settings}
+    rows = fit(model, splits.train, splits.validation, **training)
     seconds = round(time.perf_counter() - started, 2)
     return {**evaluate(model, splits.test), "epochs": len(rows), "seconds": seconds}
 
@@ -128,13 +124,8 @@ SETTINGS = {"data", "model", "auxiliary_weight", "max_history", "sampler", "spli
 
 
 def _splits(settings: dict) -> Splits:
-    data = load(settings["data"])
-    return ctr_samples(
-        data,
-        max_history=settings["max_history"],
-        sampler=settings["sampler"],
-        seed=settings["split_seed"],
-    )
+    options = {key: settings[key] for key in ("max_history", "sampler")}
+    return ctr_samples(load(settings["data"]), seed=settings["split_seed"], **options)
 
 
 def _model(settings: dict, splits: Splits) -> ClickModel:
@@ -169,7 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2 if isinstance(error, ValueError) else 1
     if device:
         result["device"] = str(device)
-    if getattr(options, "json", False):
+    if options.json:
         print(json.dumps(result))
     else:
         for key, value in result.items():

@@ -74,6 +74,7 @@ def test_ablation_and_data(capsys, tmp_path):
         (["train", *SMALL, "--model", "din", "--auxiliary-weight", "2"], "no auxiliary loss"),
         (["train", *SMALL, "--device", "tpu"], "this machine offers"),
         (["train", *SMALL, "--max-history", "0"], "max_history is 0"),
+        (["train", *SMALL, "--resume"], "--resume needs --checkpoint"),
         (["data", "amazon"], "known: interest-world"),
         (["ablation"], "--output"),
     ],
