@@ -21,7 +21,7 @@ TEST_ENV := $(CLEAN_ENV) OMP_NUM_THREADS=1 MPLBACKEND=Agg
 CHAPTER_ENV := $(TEST_ENV) MPLBACKEND= DIEN_EDU_PROFILE=quick CUDA_VISIBLE_DEVICES= PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help book test pytest nbval data serve execute train lint format constraints linkcheck \
+.PHONY: help book test pytest nbval data serve execute record train lint format constraints linkcheck \
   clean distclean check-python
 .NOTPARALLEL:
 
@@ -54,6 +54,11 @@ serve: ## serve the built pages on this machine
 
 execute: $(VENV)/.test-ready ## run the chapters again, in place: all, or CHAPTER=03-gru
 	@$(CHAPTER_ENV) $(VENV_PYTHON) _ext/execute.py $(if $(CHAPTER),book/$(CHAPTER).ipynb,book)
+
+record: $(VENV)/.test-ready ## let CHAPTER=03-gru write its results (full profile), then run it again
+	@test -n "$(CHAPTER)" || { echo "Name a chapter: make record CHAPTER=03-gru" >&2; exit 1; }
+	@$(CHAPTER_ENV) DIEN_EDU_PROFILE=full $(VENV_PYTHON) _ext/execute.py book/$(CHAPTER).ipynb
+	@$(MAKE) --no-print-directory execute
 
 train: $(VENV)/.test-ready ## train DIEN on MovieLens-100K; ARGS="--epochs 1" passes options on
 	@$(CLEAN_ENV) $(VENV_PYTHON) -m dien_edu train --data movielens-100k --model dien --seed 0 $(ARGS)

@@ -17,6 +17,8 @@ FONT_PRELOAD = re.compile(r'\s*<link rel="preload" as="font"[^>]*>')
 def configure(app, config):
     """Point Sphinx to the local MathJax and to our style sheet."""
     config.mathjax_path = "mathjax/tex-chtml.js"
+    # Its menu would make every formula a stop of the Tab key; the MathML for screen readers stays.
+    config.mathjax3_config = {"options": {"enableMenu": False}}
     # Not a top-level _static/: Jupyter Book puts every script of that folder on every page.
     config.html_static_path = [str(HERE / "static")]
     # Unset, the theme logs an error on every page.
@@ -63,6 +65,7 @@ def setup(app):
     """Register with Sphinx."""
     app.add_config_value("book_figures", {}, "html")
     app.add_css_file("book.css")
+    app.add_js_file("book.js", loading_method="defer")
     app.connect("config-inited", configure, priority=900)
     app.connect("html-page-context", page_scripts)
     app.connect("build-finished", finish)
