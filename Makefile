@@ -21,7 +21,7 @@ TEST_ENV := $(CLEAN_ENV) OMP_NUM_THREADS=1 MPLBACKEND=Agg
 CHAPTER_ENV := $(TEST_ENV) MPLBACKEND= DIEN_EDU_PROFILE=quick CUDA_VISIBLE_DEVICES= PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help book test pytest nbval data serve execute record train lint format constraints linkcheck \
+.PHONY: help book test pytest nbval data serve execute record train bench lint format constraints linkcheck \
   clean distclean check-python
 .NOTPARALLEL:
 
@@ -62,6 +62,9 @@ record: $(VENV)/.test-ready ## let CHAPTER=03-gru write its results (full profil
 
 train: $(VENV)/.test-ready ## train DIEN on MovieLens-100K; ARGS="--epochs 1" passes options on
 	@$(CLEAN_ENV) $(VENV_PYTHON) -m dien_edu train --data movielens-100k --model dien --seed 0 $(ARGS)
+
+bench: $(VENV)/.test-ready ## time a training step, ours beside three peers; ARGS="--rounds 3 --only ours,gru"
+	@$(CLEAN_ENV) $(VENV_PYTHON) -m benchmarks.run $(ARGS)
 
 lint: $(VENV)/.test-ready ## check style, in notebooks too
 	@$(VENV)/bin/ruff check --quiet .

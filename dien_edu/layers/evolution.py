@@ -33,6 +33,8 @@ class AIGRU(AttentionalGRU):
     A zero score does not hold the state still: a GRU moves on a zero input too.
     """
 
+    rule = "gru"
+
     def prepare(self, inputs: Tensor, attention: Tensor) -> Tensor:
         return self.project(attention[..., None] * inputs)
 
@@ -43,6 +45,8 @@ class AGRU(AttentionalGRU):
     The update third of each parameter is dead: it exists so that the four recurrences share one
     layout, its gradient is 0, and `dead_parameters` lets a count leave it out.
     """
+
+    rule = "agru"
 
     @property
     def dead_parameters(self) -> int:
@@ -58,6 +62,8 @@ class AUGRU(AttentionalGRU):
 
     a = 1 is a plain GRU step, a = 0 leaves the state as it is, to the bit.
     """
+
+    rule = "augru"
 
     def step_size(self, update_gate: Tensor, attention: Tensor) -> Tensor:
         return attention[..., None] * update_gate

@@ -6,27 +6,34 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dien_edu import kernels
 from dien_edu.layers.checks import check_mask, check_shape
-
-BACKENDS = ("auto", "reference")
 
 
 class Recurrence(nn.Module):
     """Parameters, gates and the walk along a history, shared by GRU, AIGRU, AGRU and AUGRU.
 
     `weight_input` (3H, I), `weight_hidden` (3H, H), `bias` (3H,), in the order update, reset,
-    candidate. A subclass says with `advance` how a step moves the state.
+    candidate. A subclass says with `step_size` how far a step moves the state.
+
+    `backend` "auto" walks with a fused kernel where there is one, "reference" with the loop in
+    `walk`, "fused" with the kernel or not at all. `rule` is the name by which the kernels know what
+    a class computes. It belongs to the class that sets it and is not inherited: a subclass may
+    compute something else, so it walks with the loop.
 
     Input weights start Xavier-uniform and biases at 0, so gates start half open. Recurrent
     weights start orthogonal, gate by gate, so a state keeps its length through U at first.
     """
 
+    rule: str | None = None
+
     def __init__(self, input_size: int, hidden_size: int, backend: str = "auto"):
         super().__init__()
         if input_size < 1 or hidden_size < 1:
             raise ValueError(f"sizes are ({input_size}, {hidden_size}), expected at least 1 each")
-        if backend not in BACKENDS:
-            raise ValueError(f"backend is {backend!r}, expected one of {', '.join(BACKENDS)}")
+        if backend not in kernels.BACKENDS:
+            known = ", ".join(kernels.BACKENDS)
+            raise ValueError(f"backend is {backend!r}, expected one of {known}")
         self.input_size, self.hidden_size, self.backend = input_size, hidden_size, backend
         self.weight_input = nn.Parameter(torch.empty(3 * hidden_size, input_size))
         self.weight_hidden = nn.Parameter(torch.empty(3 * hidden_size, hidden_size))
@@ -69,7 +76,7 @@ class Recurrence(nn.Module):
     def walk(
         self, projected: Tensor, attention: Tensor | None, mask: Tensor, state: Tensor
     ) -> Tensor:
-        """All states, (B, T, H); a padded step copies the state.
+        """All states, (B, T, H); a padded step copies the state. This is backend="reference".
 
         The loop goes over `unbind`, not over slices `x[:, t]`: the gradient of a slice is a full
         tensor of zeros, so slicing makes the backward pass quadratic in T (chapter 14).
@@ -96,12 +103,22 @@ class Recurrence(nn.Module):
         check_shape("state", state, batch, self.hidden_size)
         if steps == 0:
             return inputs.new_zeros(batch, 0, self.hidden_size), state
-        states = self.walk(self.prepare(inputs, attention), attention, mask, state)
+        projected = self.prepare_by_step(inputs, attention)
+        rule = vars(type(self)).get("rule")
+        fused = kernels.walk(
+            rule, projected, attention, mask, state, self.weight_hidden, self.backend
+        )
+        states = self.walk(projected, attention, mask, state) if fused is None else fused
         return states, states[:, -1]
 
     def prepare(self, inputs: Tensor, attention: Tensor | None) -> Tensor:
         """What the loop reads at each step, all steps in one product: (B, T, I) -> (B, T, 3H)."""
         return self.project(inputs)
+
+    def prepare_by_step(self, inputs: Tensor, attention: Tensor | None) -> Tensor:
+        """The same (B, T, 3H), in memory step by step, the order in which it is walked."""
+        attention = None if attention is None else attention.T
+        return self.prepare(inputs.transpose(0, 1), attention).transpose(0, 1)
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}, backend={self.backend!r}"
@@ -112,6 +129,8 @@ class GRU(Recurrence):
 
     `torch.nn.GRU` calls z = 1 − u the update gate and has a second bias inside r ∘ (·).
     """
+
+    rule = "gru"
 
     def forward(
         self, inputs: Tensor, mask: Tensor, state: Tensor | None = None

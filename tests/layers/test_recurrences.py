@@ -234,7 +234,7 @@ def test_wrong_arguments_are_named():
         layer(inputs, attention, mask.double())
     with pytest.raises(ValueError, match=r"state has shape \(3, 1\), expected \(3, 4\)"):
         layer(inputs, attention, mask, state[:, :1])
-    with pytest.raises(ValueError, match="backend is 'warp', expected one of auto, reference"):
+    with pytest.raises(ValueError, match="backend is 'warp', expected one of auto, ref"):
         AUGRU(3, 4, backend="warp")
     with pytest.raises(ValueError, match="expected at least 1"):
         GRU(0, 4)
