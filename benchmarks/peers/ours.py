@@ -10,6 +10,7 @@ from benchmarks.peers.inputs import Spec, draw
 from dien_edu.data import Batch
 from dien_edu.models import DIEN
 from dien_edu.training import losses
+from dien_edu.training.fit import _Run
 
 
 def make_batch(spec: Spec) -> Batch:
@@ -29,9 +30,9 @@ def make_model(spec: Spec, backend: str, auxiliary: str) -> DIEN:
 
 
 def build(spec: Spec, backend: str = "auto", auxiliary: str = "inner") -> Callable[[], None]:
-    """Forward, backward, Adam."""
+    """Forward, backward, and a step of the very optimiser that `fit` makes."""
     model, batch = make_model(spec, backend, auxiliary), make_batch(spec)
-    optimizer = torch.optim.Adam(model.parameters())
+    optimizer = _Run(model, {"learning_rate": 1e-3}, None).optimizer
 
     def step() -> None:
         total = losses(model, batch)[2]
