@@ -1,9 +1,9 @@
-"""The walk along a history, fast: one recurrence, compiled for the CPU and for CUDA (chapter 14).
+"""The recurrences, fast: one family of kernels for the CPU, one for CUDA (chapter 14).
 
 The loop in `layers/gru.py` is the reference. A kernel computes the same numbers in one call, with
-a backward pass written by hand. Each of `cpu` and `cuda` offers `supports(projected)`, which says
-why it cannot run, or "", and `FusedWalk`, the autograd function. Both are imported when first used:
-the package works without Numba and without Triton.
+a backward pass written by hand. Each of `cpu` and `cuda` offers `supports`, which says why it
+cannot run, or "", and an autograd function. They are imported when first used: the package works
+without Numba and without Triton.
 """
 
 from __future__ import annotations
@@ -14,57 +14,62 @@ import warnings
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 BACKENDS = ("auto", "reference", "fused")
 
 
-def walk(
+def run(
     rule: str | None,
-    projected: Tensor,
+    inputs: Tensor,
     attention: Tensor | None,
     mask: Tensor,
     state: Tensor,
-    weight_hidden: Tensor,
+    weights: tuple[Tensor, Tensor, Tensor],
     backend: str = "auto",
-) -> Tensor | None:
-    """All states (B, T, H) from the fused kernel, or None where the reference loop has to run.
+) -> tuple[Tensor, Tensor] | None:
+    """All states (B, T, H) and the last one (B, H); None where the reference loop has to run.
 
     `rule` "gru", "agru", "augru" or "official", None for a recurrence that no kernel knows ·
-    projected (B, T, 3H), W i + b in the order update, reset, candidate · attention (B, T) or None ·
-    mask (B, T), padded on the right · state (B, H) · weight_hidden (3H, H).
+    inputs (B, T, I) · attention (B, T) or None · mask (B, T), padded on the right · state (B, H) ·
+    weights: input (3H, I), hidden (3H, H), bias (3H,), in the order update, reset, candidate.
 
     backend "auto" uses the kernel where it can and warns once where it cannot; "fused" raises
     ValueError instead; "reference" always gives None. First derivatives only.
     """
     if backend == "reference" or (rule is None and backend == "auto"):
         return None
-    reason = why_not(rule, projected, attention, state, weight_hidden)
+    reason = why_not(rule, inputs, attention, state, *weights)
     if reason and backend == "fused":
         raise ValueError(f"backend='fused' cannot run here: {reason}. Use backend='auto'")
     if reason:
         warn_once(reason)
         return None
     lengths = mask.sum(dim=1)
-    function = kernel(projected.device.type).FusedWalk
-    return function.apply(rule, projected, attention, lengths, state, weight_hidden)
+    if inputs.device.type == "cpu":
+        return kernel("cpu").run(rule, inputs, attention, lengths, state, *weights)
+    projected, walk = F.linear(inputs, weights[0], weights[2]), kernel("cuda").FusedWalk
+    states = walk.apply(rule, projected, attention, lengths, state, weights[1])
+    return states, states[:, -1]
 
 
 def kernel(device: str):
     """The module with the kernel for this type of device, None if there is none."""
-    name = {"cpu": "cpu", "cuda": "cuda"}.get(device)
-    return name and importlib.import_module(f"{__name__}.{name}")
+    return importlib.import_module(f"{__name__}.{device}") if device in ("cpu", "cuda") else None
 
 
-def why_not(rule: str | None, projected: Tensor, *others: Tensor | None) -> str:
-    """Why no kernel can run this walk; "" if one can."""
+def why_not(rule: str | None, inputs: Tensor, *others: Tensor | None) -> str:
+    """Why no kernel can run this; "" if one can. The last of `others` is the bias."""
     if rule is None:
         return "a subclass that computes something else has no kernel"
     for other in others:
-        if other is not None and (other.dtype, other.device) != (projected.dtype, projected.device):
-            mixed = f"{projected.dtype} on {projected.device} and {other.dtype} on {other.device}"
+        if other is not None and (other.dtype, other.device) != (inputs.dtype, inputs.device):
+            mixed = f"{inputs.dtype} on {inputs.device} and {other.dtype} on {other.device}"
             return f"inputs, attention, state and weights are of two kinds, {mixed}"
-    module = kernel(projected.device.type)
-    return module.supports(projected) if module else f"no kernel for {projected.device.type}"
+    module = kernel(inputs.device.type)
+    if module is None:
+        return f"no kernel for {inputs.device.type}"
+    return module.supports(inputs.new_empty(0, 0, len(others[-1])))
 
 
 @functools.cache

@@ -1,17 +1,22 @@
-"""The walk of `layers/gru.py` on a CPU, forward and backward by hand, compiled (chapter 14).
+"""The recurrences on a CPU, forward and backward by hand, compiled with Numba (chapter 14).
 
-Four things make it fast. A block of rows goes through its WHOLE history before the next block
-starts, so what a step needs stays in the cache. The three gates of a step are one product with U
-and one loop. Backward does not read gates that forward stored, it computes them again: a product
-in the cache is cheaper than memory, and nothing but the states is kept. Rows are sorted by length,
-so the rows that still live at a step stand in front and padding costs nothing.
+Five things make it fast:
+- A block of rows goes through its WHOLE history before the next block starts, so what a step needs
+  stays in the cache.
+- The gates of a step are two products and one loop over the block.
+- W i + b is part of the step. Hoisted out of the loop it is one large product, but 3H numbers a
+  step then go to memory and back; here they never leave the cache.
+- Backward computes the gates again instead of reading what forward stored: a product in the cache
+  is cheaper than memory. Forward keeps its inputs and the states, nothing else.
+- Memory is laid out step by step, in the order in which it is walked. Rows are sorted by length:
+  those that still live at a step stand in front, and padding costs nothing.
 
 The four rules differ in one line. The share of the candidate in the new state is
 
     s = p + q ∘ u   GRU (5): p = 0, q = 1   AGRU (10): p = a, q = 0   AUGRU (11): p = 0, q = a
                     the authors' code: p = a, q = 1 − a, which is u + a − a·u
 
-so with p and q linear in a, four numbers a rule choose among them, and there is one kernel.
+and p and q are linear in a: four numbers say which rule it is, and there is one kernel.
 """
 
 from __future__ import annotations
@@ -40,7 +45,7 @@ RULES = {
     "augru": (0, 0, 0, 1),
     "official": (0, 1, 1, -1),
 }
-BLOCK = 128  # rows: their state, gates and gradients are about 200 kB at H = 36
+BLOCK = 128  # rows: backward needs 300 kB at H = 36 for a step of them, which the L2 cache holds
 
 # Sums may be reordered and multiply-adds fused, which is what vectorising needs. NOT "nnan" and
 # "ninf": a NaN must come out as a NaN, or training would not notice that it broke.
@@ -62,14 +67,14 @@ def compiled(function):
         return numba.njit(**OPTIONS)(function)
 
 
-def supports(projected: Tensor) -> str:
-    """Why this kernel cannot run on `projected`, or "" if it can."""
+def supports(inputs: Tensor) -> str:
+    """Why this kernel cannot run on `inputs`, or "" if it can."""
     if MISSING:
         return MISSING
-    if projected.device.type != "cpu":
-        return f"it runs on the CPU, not on {projected.device.type}"
-    if projected.dtype not in (torch.float32, torch.float64):
-        return f"it covers float32 and float64, not {projected.dtype}"
+    if inputs.device.type != "cpu":
+        return f"the CPU kernel does not run on {inputs.device.type}"
+    if inputs.dtype not in (torch.float32, torch.float64):
+        return f"the CPU kernel computes in float32 and float64, not in {inputs.dtype}"
     return ""
 
 
@@ -108,148 +113,21 @@ if numba is not None:
 
 
 @compiled
-def recall(rows, t, states, start, before):
-    """h_{t−1} of these rows, (n, H): the state of the step before, or where the walk started."""
+def gather(rows, source, block):
+    """These rows of one step, (B, ·), side by side in a block, (n, ·)."""
     for b in range(len(rows)):
         row = rows[b]
-        h = states[t - 1, row] if t else start[row]
-        for j in range(len(h)):
-            before[b, j] = h[j]
+        for j in range(source.shape[1]):
+            block[b, j] = source[row, j]
 
 
 @compiled
-def shares(rule, a):
-    """p and q of the rule at this attention: the share of the candidate is p + q ∘ u."""
-    return rule[0] + rule[1] * a, rule[2] + rule[3] * a
-
-
-@compiled
-def step_forward(rows, t, rule, projected, attention, from_state, state, states):
-    """Equations (2)–(5) for the live rows; `state` (n, H) is h_{t−1} on entry, h_t on return.
-
-    σ(x) = ½ + ½ tanh(½ x).
-    """
-    one, half = state.dtype.type(1), state.dtype.type(0.5)
+def scatter(rows, block, target):
+    """The way back: (n, ·) to these rows of (B, ·)."""
     for b in range(len(rows)):
         row = rows[b]
-        p, q = shares(rule, attention[t, row])
-        for j in range(state.shape[1]):
-            u = half + half * tanh(half * (projected[t, row, 0, j] + from_state[b, 0, j]))
-            r = half + half * tanh(half * (projected[t, row, 1, j] + from_state[b, 1, j]))
-            candidate = tanh(projected[t, row, 2, j] + r * from_state[b, 2, j])
-            s = p + q * u
-            h = (one - s) * state[b, j] + s * candidate
-            state[b, j] = h
-            states[t, row, j] = h
-
-
-@compiled
-def walk_forward(rule, projected, attention, order, lengths, start, weight, states):
-    """Fill `states` (B, T, H). `order` (B,) lists the rows, the longest history first."""
-    steps, batch, hidden = states.shape
-    weight_t = np.ascontiguousarray(weight.T)
-    product = np.empty((BLOCK, 3 * hidden), weight.dtype)  # U h_{t−1}, all three gates
-    from_state = product.reshape(BLOCK, 3, hidden)
-    state = np.empty((BLOCK, hidden), weight.dtype)
-    for first in range(0, batch, BLOCK):
-        rows = order[first : first + BLOCK]
-        recall(rows, 0, states, start, state)
-        alive = len(rows)
-        for t in range(lengths[rows[0]]):
-            while lengths[rows[alive - 1]] <= t:
-                alive -= 1
-            np.dot(state[:alive], weight_t, product[:alive])
-            step_forward(rows[:alive], t, rule, projected, attention, from_state, state, states)
-        for b in range(len(rows)):  # padded steps copy the state
-            row = rows[b]
-            for t in range(lengths[row], steps):
-                for j in range(hidden):
-                    states[t, row, j] = state[b, j]
-
-
-# Backward. dy stands for the gradient of the loss with respect to y, and d for dh_t: what comes
-# from the output at t plus what comes from step t + 1. From h_t = (1 − s) ∘ h_{t−1} + s ∘ h̃ with
-# s = p + q ∘ u:
-#
-#     dh̃ = d ∘ s        ds = d ∘ (h̃ − h_{t−1})        du = q ds        da = Σ_j ds ∘ (p' + q' u)
-#
-# where p' and q' are the derivatives of p and q by a. On through σ' = σ (1 − σ) and
-# tanh' = 1 − tanh² to what stands inside the brackets of (4), (3), (2); m = U^h h_{t−1} is what the
-# reset gate multiplies:
-#
-#     dx^h = dh̃ ∘ (1 − h̃²)        dr = dx^h ∘ m
-#     dx^r = dr ∘ r ∘ (1 − r)
-#     dx^u = du ∘ u ∘ (1 − u)
-#
-# [dx^u, dx^r, dx^h] is the gradient of W i + b, `projected`. What U multiplies gets the same, but
-# for the candidate it passes r: g = [dx^u, dx^r, r ∘ dx^h], and so
-#
-#     dU += gᵀ h_{t−1}              dh_{t−1} = d ∘ (1 − s) + g U
-#
-# The arithmetic is in three loops, because a compiler vectorises a loop only if it can tell that
-# what it writes is not what it reads: few arrays a loop, each gate in an array of its own.
-@compiled
-def gates_again(rows, t, projected, from_state, u, r, candidate):
-    """The gates as in `step_forward`, each (n, H)."""
-    half = u.dtype.type(0.5)
-    for b in range(len(rows)):
-        row = rows[b]
-        for j in range(u.shape[1]):
-            reset = half + half * tanh(half * (projected[t, row, 1, j] + from_state[b, 1, j]))
-            u[b, j] = half + half * tanh(half * (projected[t, row, 0, j] + from_state[b, 0, j]))
-            r[b, j] = reset
-            candidate[b, j] = tanh(projected[t, row, 2, j] + reset * from_state[b, 2, j])
-
-
-@compiled
-def step_backward(rows, t, rule, attention, from_state, before, d_states, d_state, d_attention,
-                  u, r, candidate, g):  # fmt: skip
-    """The derivation above. `d_state` is dh_t without the output on entry, d ∘ (1 − s) on return.
-
-    u, r, h̃ turn into dx^u, dx^r, dx^h, in place, and `g` (n, H) is the candidate's: r ∘ dx^h.
-    """
-    one = d_state.dtype.type(1)
-    for b in range(len(rows)):
-        row = rows[b]
-        a, p_slope, q_slope = attention[t, row], rule[1], rule[3]
-        p, q = shares(rule, a)
-        d_a = a - a
-        for j in range(d_state.shape[1]):
-            s = p + q * u[b, j]
-            d = d_state[b, j] + d_states[t, row, j]
-            d_state[b, j] = d * (one - s)
-            d_s = d * (candidate[b, j] - before[b, j])
-            d_a += d_s * (p_slope + q_slope * u[b, j])
-            d_x = d * s * (one - candidate[b, j] * candidate[b, j])
-            candidate[b, j] = d_x
-            u[b, j] = q * d_s * u[b, j] * (one - u[b, j])
-            g[b, j] = r[b, j] * d_x
-            r[b, j] = d_x * from_state[b, 2, j] * r[b, j] * (one - r[b, j])
-        d_attention[t, row] = d_a
-
-
-@compiled
-def store(rows, t, d_u, d_r, d_candidate, d_projected):
-    """[dx^u, dx^r, dx^h] of the live rows into the gradient of `projected`."""
-    for b in range(len(rows)):
-        row = rows[b]
-        for j in range(d_u.shape[1]):
-            d_projected[t, row, 0, j] = d_u[b, j]
-            d_projected[t, row, 1, j] = d_r[b, j]
-            d_projected[t, row, 2, j] = d_candidate[b, j]
-
-
-@compiled
-def through_padding(rows, lengths, d_states, d_state, d_projected, d_attention):
-    """A padded step is a copy of the last state: its gradient goes there, its input gets 0."""
-    d_state[:] = 0
-    for b in range(len(rows)):
-        row = rows[b]
-        for t in range(lengths[row], len(d_states)):
-            d_attention[t, row] = 0
-            d_projected[t, row] = 0
-            for j in range(d_states.shape[2]):
-                d_state[b, j] += d_states[t, row, j]
+        for j in range(target.shape[1]):
+            target[row, j] = block[b, j]
 
 
 @compiled
@@ -261,79 +139,235 @@ def add(more, total):
 
 
 @compiled
-def walk_backward(rule, projected, attention, order, lengths, start, weight, states, d_states,
-                  d_projected, d_attention, d_start, d_weight):  # fmt: skip
-    """Fill the four gradients, from the last step to the first."""
-    _, batch, hidden = states.shape
-    weight_t, weights = np.ascontiguousarray(weight.T), weight.reshape(3, hidden, hidden)
-    product = np.empty((BLOCK, 3 * hidden), weight.dtype)
-    from_state = product.reshape(BLOCK, 3, hidden)
-    u = np.empty((BLOCK, hidden), weight.dtype)
-    r, candidate, g = np.empty_like(u), np.empty_like(u), np.empty_like(u)
-    before, d_state, more = np.empty_like(u), np.empty_like(u), np.empty_like(u)
-    more_weight = np.empty((hidden, hidden), weight.dtype)
-    d_weight[:] = 0
+def shares(rule, a):
+    """p and q of this rule at the attention a."""
+    return rule[0] + rule[1] * a, rule[2] + rule[3] * a
+
+
+@compiled
+def step_forward(rule, attention, from_input, from_state, state):
+    """Equations (2)–(5): `state` (n, H) is h_{t−1} on entry and h_t on return.
+
+    attention (n, 1) · from_input (n, 3, H) is W i + b, from_state (n, 3, H) is U h_{t−1} ·
+    σ(x) = ½ + ½ tanh(½ x).
+    """
+    one, half = state.dtype.type(1), state.dtype.type(0.5)
+    for b in range(len(state)):
+        p, q = shares(rule, attention[b, 0])
+        for j in range(state.shape[1]):
+            u = half + half * tanh(half * (from_input[b, 0, j] + from_state[b, 0, j]))
+            r = half + half * tanh(half * (from_input[b, 1, j] + from_state[b, 1, j]))
+            candidate = tanh(from_input[b, 2, j] + r * from_state[b, 2, j])
+            s = p + q * u
+            state[b, j] = (one - s) * state[b, j] + s * candidate
+
+
+@compiled
+def walk_forward(rule, inputs, attention, order, lengths, start, weight_input, weight_hidden,
+                 states, last):  # fmt: skip
+    """Fill `states` (T, B, H) and `last` (B, H). `order` lists the rows, the longest first.
+
+    inputs (T, B, I) · attention (T, B, 1) · start (B, H) · weight_hidden (3H, H) · weight_input
+    (3H, I + 1): its last column is the bias, which is the weight of an input that is always 1.
+    """
+    batch, hidden = start.shape
+    input_t, hidden_t = np.ascontiguousarray(weight_input.T), np.ascontiguousarray(weight_hidden.T)
+    x = np.ones((BLOCK, len(input_t)), start.dtype)
+    a, h = np.empty((BLOCK, 1), start.dtype), np.empty((BLOCK, hidden), start.dtype)
+    from_input = np.empty((BLOCK, 3 * hidden), start.dtype)
+    from_state = np.empty((BLOCK, 3 * hidden), start.dtype)
+    input_gates = from_input.reshape(BLOCK, 3, hidden)
+    state_gates = from_state.reshape(BLOCK, 3, hidden)
     for first in range(0, batch, BLOCK):
         rows = order[first : first + BLOCK]
-        through_padding(rows, lengths, d_states, d_state, d_projected, d_attention)
-        alive = 0
+        n = len(rows)  # how many of them still live
+        gather(rows, start, h)
+        for t in range(lengths[rows[0]]):
+            while lengths[rows[n - 1]] <= t:
+                n -= 1
+            gather(rows[:n], inputs[t], x)
+            gather(rows[:n], attention[t], a)
+            np.dot(x[:n], input_t, from_input[:n])
+            np.dot(h[:n], hidden_t, from_state[:n])
+            step_forward(rule, a, input_gates, state_gates, h[:n])
+            scatter(rows[:n], h, states[t])
+        for b in range(len(rows)):  # padded steps copy the state
+            row = rows[b]
+            for t in range(lengths[row], len(states)):
+                scatter(rows[b : b + 1], h[b : b + 1], states[t])
+        scatter(rows, h, last)
+
+
+# Backward. dy stands for the gradient of the loss with respect to y, and d for dh_t: what comes
+# from the output at t plus what comes from step t + 1. From h_t = (1 − s) ∘ h_{t−1} + s ∘ h̃ with
+# s = p + q ∘ u:
+#
+#     dh̃ = d ∘ s        ds = d ∘ (h̃ − h_{t−1})        du = q ds        da = Σ_j ds ∘ (p' + q' u)
+#
+# where p' and q' are the derivatives of p and q by a. On through σ' = σ (1 − σ) and
+# tanh' = 1 − tanh² to what stands inside the brackets of (4), (3), (2), where m = U^h h_{t−1} is
+# what the reset gate multiplies:
+#
+#     dx^h = dh̃ ∘ (1 − h̃²)        dr = dx^h ∘ m
+#     dx^r = dr ∘ r ∘ (1 − r)
+#     dx^u = du ∘ u ∘ (1 − u)
+#
+# W i + b gets all three, x = [dx^u, dx^r, dx^h]. U h_{t−1} gets the same, but the candidate's part
+# passes the reset gate on its way: g = [dx^u, dx^r, r ∘ dx^h]. So
+#
+#     dW += xᵀ i_t      di_t = x W      dU += gᵀ h_{t−1}      dh_{t−1} = d ∘ (1 − s) + g U
+#
+# The arithmetic is in three loops, because a compiler vectorises a loop only if it can tell that
+# what it writes is not what it reads: few arrays a loop, each gate in an array of its own.
+@compiled
+def gates_again(from_input, from_state, u, r, candidate):
+    """The gates as in `step_forward`, each (n, H)."""
+    half = u.dtype.type(0.5)
+    for b in range(len(u)):
+        for j in range(u.shape[1]):
+            reset = half + half * tanh(half * (from_input[b, 1, j] + from_state[b, 1, j]))
+            u[b, j] = half + half * tanh(half * (from_input[b, 0, j] + from_state[b, 0, j]))
+            r[b, j] = reset
+            candidate[b, j] = tanh(from_input[b, 2, j] + reset * from_state[b, 2, j])
+
+
+@compiled
+def step_backward(rule, attention, from_state, before, d_out, d_state, u, r, candidate, g, d_a):
+    """The derivation above. `d_state` (n, H) holds d − d_out on entry, d ∘ (1 − s) on return.
+
+    u, r, h̃ turn into dx^u, dx^r, dx^h in place; `g` (n, H) takes r ∘ dx^h, `d_a` (n, 1) takes da.
+    """
+    one = d_state.dtype.type(1)
+    for b in range(len(u)):
+        a, p_slope, q_slope = attention[b, 0], rule[1], rule[3]
+        p, q = shares(rule, a)
+        total = a - a
+        for j in range(u.shape[1]):
+            s = p + q * u[b, j]
+            d = d_state[b, j] + d_out[b, j]
+            d_state[b, j] = d * (one - s)
+            d_s = d * (candidate[b, j] - before[b, j])
+            total += d_s * (p_slope + q_slope * u[b, j])
+            d_x = d * s * (one - candidate[b, j] * candidate[b, j])
+            candidate[b, j] = d_x
+            u[b, j] = q * d_s * u[b, j] * (one - u[b, j])
+            g[b, j] = r[b, j] * d_x
+            r[b, j] = d_x * from_state[b, 2, j] * r[b, j] * (one - r[b, j])
+        d_a[b, 0] = total
+
+
+@compiled
+def place(block, gate, gates):
+    """One gate's (n, H) into (n, 3, H): one product for the three of them, not three."""
+    for b in range(len(block)):
+        for j in range(block.shape[1]):
+            gates[b, gate, j] = block[b, j]
+
+
+@compiled
+def through_padding(rows, lengths, d_states, d_state, d_inputs, d_attention):
+    """A padded step is a copy of the last state: its gradient goes there, its input gets 0."""
+    for b in range(len(rows)):
+        row = rows[b]
+        for t in range(lengths[row], len(d_inputs)):
+            d_attention[t, row] = 0
+            d_inputs[t, row] = 0
+            d_out = d_states[min(t, len(d_states) - 1)]
+            for j in range(d_state.shape[1]):
+                d_state[b, j] += d_out[row, j]
+
+
+@compiled
+def walk_backward(rule, inputs, attention, order, lengths, start, weight_input, weight_hidden,
+                  states, d_states, d_last,
+                  d_inputs, d_attention, d_start, d_weight_input, d_weight_hidden):  # fmt: skip
+    """Fill the five gradients, from the last step to the first.
+
+    Where no gradient comes from `states`, one step of zeros in `d_states` stands for all steps.
+    """
+    batch, hidden = start.shape
+    input_t, hidden_t = np.ascontiguousarray(weight_input.T), np.ascontiguousarray(weight_hidden.T)
+    x = np.ones((BLOCK, len(input_t)), start.dtype)
+    d_x = np.empty_like(x)
+    a, d_a = np.empty((BLOCK, 1), start.dtype), np.empty((BLOCK, 1), start.dtype)
+    from_input = np.empty((BLOCK, 3 * hidden), start.dtype)
+    from_state, d_product = np.empty_like(from_input), np.empty_like(from_input)
+    input_gates = from_input.reshape(BLOCK, 3, hidden)
+    state_gates = from_state.reshape(BLOCK, 3, hidden)
+    d_gates = d_product.reshape(BLOCK, 3, hidden)
+    before = np.empty((BLOCK, hidden), start.dtype)
+    d_state, d_out, more = np.empty_like(before), np.empty_like(before), np.empty_like(before)
+    u, r = np.empty_like(before), np.empty_like(before)
+    candidate, g = np.empty_like(before), np.empty_like(before)
+    more_input, more_hidden = np.empty_like(weight_input), np.empty_like(weight_hidden)
+    d_weight_input[:] = 0
+    d_weight_hidden[:] = 0
+    for first in range(0, batch, BLOCK):
+        rows = order[first : first + BLOCK]
+        gather(rows, d_last, d_state)
+        through_padding(rows, lengths, d_states, d_state, d_inputs, d_attention)
+        n = 0  # how many of them already live
         for t in range(lengths[rows[0]] - 1, -1, -1):
-            while alive < len(rows) and lengths[rows[alive]] > t:
-                alive += 1
-            live = rows[:alive]
-            recall(live, t, states, start, before)
-            np.dot(before[:alive], weight_t, product[:alive])
-            gates_again(live, t, projected, from_state, u, r, candidate)
-            step_backward(live, t, rule, attention, from_state, before, d_states, d_state,
-                          d_attention, u, r, candidate, g)  # fmt: skip
-            store(live, t, u, r, candidate, d_projected)
-            for gate, d in enumerate((u, r, g)):
-                np.dot(d[:alive].T, before[:alive], more_weight)
-                add(more_weight, d_weight[gate])
-                np.dot(d[:alive], weights[gate], more[:alive])
-                add(more[:alive], d_state)
-        for b in range(len(rows)):
-            for j in range(hidden):
-                d_start[rows[b], j] = d_state[b, j]
+            while n < len(rows) and lengths[rows[n]] > t:
+                n += 1
+            live = rows[:n]
+            gather(live, inputs[t], x)
+            gather(live, attention[t], a)
+            gather(live, states[t - 1] if t else start, before)
+            gather(live, d_states[min(t, len(d_states) - 1)], d_out)
+            np.dot(x[:n], input_t, from_input[:n])
+            np.dot(before[:n], hidden_t, from_state[:n])
+            gates_again(input_gates, state_gates, u[:n], r, candidate)
+            step_backward(rule, a, state_gates, before, d_out, d_state, u[:n], r, candidate, g, d_a)
+            place(u[:n], 0, d_gates)
+            place(r[:n], 1, d_gates)
+            place(candidate[:n], 2, d_gates)
+            np.dot(d_product[:n].T, x[:n], more_input)
+            np.dot(d_product[:n], weight_input, d_x[:n])
+            place(g[:n], 2, d_gates)
+            np.dot(d_product[:n].T, before[:n], more_hidden)
+            np.dot(d_product[:n], weight_hidden, more[:n])
+            add(more_input, d_weight_input)
+            add(more_hidden, d_weight_hidden)
+            add(more[:n], d_state)
+            scatter(live, d_x, d_inputs[t])
+            scatter(live, d_a, d_attention[t])
+        scatter(rows, d_state, d_start)
 
 
 class FusedWalk(torch.autograd.Function):
-    """All states of a walk (B, T, H); see `walk` for the arguments. First derivatives only."""
+    """`walk_forward` and `walk_backward`, with their arguments, for autograd; all contiguous."""
 
     @staticmethod
-    def forward(
-        ctx,
-        rule: str,
-        projected: Tensor,
-        attention: Tensor | None,
-        lengths: Tensor,
-        state: Tensor,
-        weight_hidden: Tensor,
-    ) -> Tensor:
-        batch, steps, _ = projected.shape
-        hidden = state.shape[1]
-        ctx.has_attention = attention is not None
-        if attention is None:
-            attention = projected.new_zeros(batch, steps)
-        order = lengths.argsort(descending=True, stable=True)
-        gates = projected.transpose(0, 1).reshape(steps, batch, 3, hidden)
-        tensors = (gates, attention.T, order, lengths, state, weight_hidden)
-        tensors = [tensor.contiguous() for tensor in tensors]
-        states = projected.new_empty(steps, batch, hidden)
-        ctx.rule = np.array(RULES[rule], states.numpy().dtype)
-        walk_forward(ctx.rule, *(t.numpy() for t in tensors), states.numpy())
+    def forward(ctx, rule, *tensors):
+        inputs, state = tensors[0], tensors[4]
+        states, last = inputs.new_empty(*inputs.shape[:2], state.shape[1]), torch.empty_like(state)
+        ctx.set_materialize_grads(False)
+        ctx.rule = np.array(RULES[rule], last.numpy().dtype)
+        walk_forward(ctx.rule, *(t.numpy() for t in (*tensors, states, last)))
         ctx.save_for_backward(*tensors, states)
-        return states.transpose(0, 1)
+        return states, last
 
     @staticmethod
-    def backward(ctx, d_states: Tensor):
+    def backward(ctx, d_states, d_last):
         refuse_second_derivatives()
-        tensors = (*ctx.saved_tensors, d_states.transpose(0, 1).contiguous())
-        gates, attention, _, _, state, weight_hidden = tensors[:6]
-        weights = weight_hidden.view(3, state.shape[1], -1)
-        gradients = [torch.empty_like(t) for t in (gates, attention, state, weights)]
-        walk_backward(ctx.rule, *(t.numpy() for t in tensors), *(g.numpy() for g in gradients))
-        d_gates, d_attention, d_state, d_weight = gradients
-        d_attention = d_attention.T if ctx.has_attention else None
-        d_projected = d_gates.flatten(2).transpose(0, 1)
-        return None, d_projected, d_attention, None, d_state, d_weight.flatten(0, 1)
+        inputs, attention, _, _, state, weight_input, weight_hidden, _ = ctx.saved_tensors
+        d_states = torch.zeros_like(state)[None] if d_states is None else d_states.contiguous()
+        d_last = torch.zeros_like(state) if d_last is None else d_last.contiguous()
+        wanted = (inputs, attention, state, weight_input, weight_hidden)
+        gradients = [torch.empty_like(t) for t in wanted]
+        arrays = (*ctx.saved_tensors, d_states, d_last, *gradients)
+        walk_backward(ctx.rule, *(t.numpy() for t in arrays))
+        return None, *gradients[:2], None, None, *gradients[2:]
+
+
+def run(rule, inputs, attention, lengths, state, weight_input, weight_hidden, bias):
+    """Projection and walk: all states (B, T, H) and the last one (B, H), see `kernels.run`."""
+    if attention is None:
+        attention = inputs.new_zeros(inputs.shape[:2])
+    order = lengths.argsort(descending=True, stable=True)
+    weight_input = torch.cat([weight_input, bias[:, None]], dim=1)
+    by_step = inputs.transpose(0, 1), attention.T[..., None], order, lengths, state
+    tensors = (t.contiguous() for t in (*by_step, weight_input, weight_hidden))
+    states, last = FusedWalk.apply(rule, *tensors)
+    return states.transpose(0, 1), last

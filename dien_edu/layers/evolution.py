@@ -24,7 +24,7 @@ class AttentionalGRU(Recurrence):
 
     def step(self, input: Tensor, attention: Tensor, state: Tensor) -> Tensor:
         """One click later: (B, I), (B,), (B, H) -> (B, H)."""
-        return self.advance(self.prepare(input, attention), attention, state)
+        return self.advance(self.project(self.read(input, attention)), attention, state)
 
 
 class AIGRU(AttentionalGRU):
@@ -35,8 +35,8 @@ class AIGRU(AttentionalGRU):
 
     rule = "gru"
 
-    def prepare(self, inputs: Tensor, attention: Tensor) -> Tensor:
-        return self.project(attention[..., None] * inputs)
+    def read(self, inputs: Tensor, attention: Tensor) -> Tensor:
+        return attention[..., None] * inputs
 
 
 class AGRU(AttentionalGRU):

@@ -103,22 +103,18 @@ class Recurrence(nn.Module):
         check_shape("state", state, batch, self.hidden_size)
         if steps == 0:
             return inputs.new_zeros(batch, 0, self.hidden_size), state
-        projected = self.prepare_by_step(inputs, attention)
+        read = self.read(inputs, attention)
+        weights = (self.weight_input, self.weight_hidden, self.bias)
         rule = vars(type(self)).get("rule")
-        fused = kernels.walk(
-            rule, projected, attention, mask, state, self.weight_hidden, self.backend
-        )
-        states = self.walk(projected, attention, mask, state) if fused is None else fused
+        fused = kernels.run(rule, read, attention, mask, state, weights, self.backend)
+        if fused is not None:
+            return fused
+        states = self.walk(self.project(read), attention, mask, state)
         return states, states[:, -1]
 
-    def prepare(self, inputs: Tensor, attention: Tensor | None) -> Tensor:
-        """What the loop reads at each step, all steps in one product: (B, T, I) -> (B, T, 3H)."""
-        return self.project(inputs)
-
-    def prepare_by_step(self, inputs: Tensor, attention: Tensor | None) -> Tensor:
-        """The same (B, T, 3H), in memory step by step, the order in which it is walked."""
-        attention = None if attention is None else attention.T
-        return self.prepare(inputs.transpose(0, 1), attention).transpose(0, 1)
+    def read(self, inputs: Tensor, attention: Tensor | None) -> Tensor:
+        """What the gates see as input, (…, I); attention (…)."""
+        return inputs
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}, backend={self.backend!r}"

@@ -68,7 +68,7 @@ class DIEN(ClickModel):
         attention = self.attention(interests, target, batch.mask)
         evolved, _ = self.evolution(interests, attention, batch.mask)
         before = torch.cat([torch.zeros_like(evolved[:, :1]), evolved[:, :-1]], dim=1)
-        projected = self.evolution.prepare(interests, attention)
+        projected = self.evolution.project(self.evolution.read(interests, attention))
         update_gate, _, candidate = self.evolution.gates(projected, before)
         step_size = self.evolution.step_size(update_gate, attention)
         return Trace(attention, interests, update_gate, step_size, candidate, evolved)

@@ -104,24 +104,25 @@ def test_reference_never_warns(loops, no_numba):
 
 @needs_kernel
 def test_a_type_that_is_not_covered(loops):
-    with pytest.warns(UserWarning, match="it covers float32 and float64, not torch.bfloat16"):
+    with pytest.warns(UserWarning, match="float32 and float64, not in torch.bfloat16"):
         run(AUGRU(4, 4), torch.bfloat16)
-    with pytest.raises(ValueError, match="not torch.bfloat16"):
+    with pytest.raises(ValueError, match="not in torch.bfloat16"):
         run(AUGRU(4, 4, "fused"), torch.bfloat16)
 
 
 def test_two_types_at_once():
-    single, double = torch.zeros(2, 3, 12), torch.zeros(2, 3).double()
+    single, double = torch.zeros(2, 3, 4), torch.zeros(2, 3).double()
     expected = "of two kinds, torch.float32 on cpu and torch.float64 on cpu"
-    assert kernels.why_not("augru", single, double).endswith(expected)
+    assert kernels.why_not("augru", single, double, torch.zeros(12)).endswith(expected)
 
 
 def test_a_device_without_a_kernel(loops):
-    layer = AUGRU(4, 4).to("meta")
-    projected = torch.empty(2, 3, 12, device="meta")
-    assert kernels.why_not("gru", projected) == "no kernel for meta"
+    layer, inputs = AUGRU(4, 4).to("meta"), torch.empty(2, 3, 4, device="meta")
+    weights, state = tuple(layer.parameters()), inputs[:, 0]
     with pytest.raises(ValueError, match="no kernel for meta"):
-        kernels.walk("augru", projected, None, None, projected, layer.weight_hidden, "fused")
+        kernels.run("augru", inputs, None, None, state, weights, "fused")
+    with pytest.warns(UserWarning, match="no kernel for meta"):
+        assert kernels.run("augru", inputs, None, None, state, weights, "auto") is None
 
 
 @needs_kernel

@@ -184,6 +184,31 @@ def test_a_gradient_for_one_input_only(wanted):
     torch.testing.assert_close(gradient("fused"), gradient("reference"), rtol=0, atol=1e-12)
 
 
+def test_a_gradient_from_the_last_state_only_or_from_all_states_only():
+    for use in (lambda states, last: last, lambda states, last: states[:, 1:]):
+
+        def gradients(backend, use=use):
+            layer = make(AUGRU, (3, 4), torch.float64, backend)
+            inputs, attention, mask, state, d_states = draw([6, 3, 0, 5], 6, (3, 4))
+            leaves = [t.requires_grad_() for t in (inputs, attention, state)]
+            out = use(*layer(leaves[0], leaves[1], mask, leaves[2]))
+            (out * d_states[:, 1:].reshape(-1)[: out.numel()].view_as(out)).sum().backward()
+            return [t.grad for t in (*leaves, *layer.parameters())]
+
+        for ours, theirs in zip(gradients("fused"), gradients("reference"), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
+
+
+def test_states_changed_in_place_are_noticed():
+    layer = make(AUGRU, (3, 4), torch.float64, "fused")
+    inputs, attention, mask, state, _ = draw([4, 2], 4, (3, 4))
+    states = call(layer, inputs.requires_grad_(), attention, mask, state)
+    with torch.no_grad():
+        states.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        states.sum().backward()
+
+
 def test_used_twice_in_one_graph_and_backward_twice():
     def gradients(backend):
         layer = make(AUGRU, (4, 4), torch.float64, backend)
@@ -208,6 +233,7 @@ def test_without_gradients_nothing_is_kept():
     assert torch.equal(states, call(layer, *arguments).detach())
     with torch.inference_mode():
         assert torch.equal(states, call(layer, *arguments))
+    assert call(layer.requires_grad_(False), *arguments).grad_fn is None
 
 
 @kinds
