@@ -82,7 +82,7 @@ constraints: ## pin anew the newest versions for every Python we support (needs 
 	@sed -n '/^#/p;/^[^#]/q' constraints.txt > constraints.tmp
 	@uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 	  requirements.txt > constraints.all
-	@grep -vE '^(nvidia-|cuda-|triton)|pypy' constraints.all >> constraints.tmp
+	@grep -vE '^(nvidia-|cuda-)|pypy' constraints.all >> constraints.tmp
 	@mv constraints.tmp constraints.txt && rm constraints.all
 
 clean: ## remove what was built

@@ -14,7 +14,7 @@ import torch
 import dien_edu
 from dien_edu.data import Interactions, Samples
 
-SOURCES = ("data", "layers", "models", "training")  # what a trained number depends on
+SOURCES = ("data", "kernels", "layers", "models", "training")  # what a trained number depends on
 
 
 def source_hash() -> str:
