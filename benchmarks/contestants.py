@@ -43,20 +43,20 @@ LAYERS = [
     Contestant("augru-reference", "layers", "layer", options={"backend": "reference"}),
 ]
 ALL = [*OURS, *PEERS, *LAYERS]
-CURVE = [OURS[0], OURS[1], *LAYERS]  # measured at more sizes, without the peers
 
-TABLE_SIZES = [(128, 20), (128, 100), (1024, 20), (1024, 100)]  # (batch, steps)
-CURVE_SIZES = [(128, 50), (128, 200), (128, 400), (128, 1000), (32, 100), (512, 100)]
+Size = tuple[int, int]  # (batch, steps)
+SIZES: list[Size] = [(128, 20), (128, 100), (1024, 20), (1024, 100)]
 
-
-def plan(only: list[str] | None, sizes: list[tuple[int, int]] | None) -> dict:
-    """{(batch, steps): contestants}. `only` holds names or their beginnings: "ours", "gru"."""
-    everything = {size: ALL for size in TABLE_SIZES} | {size: CURVE for size in CURVE_SIZES}
-    if sizes:
-        everything = {size: everything.get(size, ALL) for size in sizes}
-    return {size: [c for c in them if wanted(c.name, only)] for size, them in everything.items()}
+# Without the peers. Those of one group, at all sizes of the curve, are in one race.
+GROUPS = [[OURS[0], LAYERS[0], LAYERS[1]], [OURS[1], LAYERS[2]]]
+CURVES: dict[str, list[Size]] = {
+    "steps": [(128, steps) for steps in (20, 50, 100, 200, 400, 1000)],
+    "batch": [(batch, 100) for batch in (32, 128, 512, 1024)],
+}
 
 
-def wanted(name: str, only: list[str] | None) -> bool:
-    """Is it in the list, or one of a family in the list?"""
-    return only is None or any(name == o or name.startswith(f"{o}-") for o in only)
+def chosen(contestants: list[Contestant], only: list[str] | None) -> list[Contestant]:
+    """Those that are in the list, or of a family in the list: "ours", "gru". None takes all."""
+    if only is None:
+        return contestants
+    return [c for c in contestants if any(c.name == o or c.name.startswith(f"{o}-") for o in only)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.contestants import Contestant
+from benchmarks.peers.end_to_end import EVERY
 from benchmarks.peers.inputs import Spec
 from benchmarks.worker import Worker
 from dien_edu.data import ctr_samples, load
@@ -12,7 +13,7 @@ from dien_edu.training import provenance
 from dien_edu.training.record import how_sampled
 
 GOAL = 0.82
-EPOCHS = 10  # at most
+LOOKS = 100  # at the validation AUC, at most
 SPEC = Spec(batch=256, steps=50)  # what `python -m dien_edu train` takes
 BACKENDS = ("reference", "fused")
 
@@ -23,10 +24,10 @@ def contestant(backend: str, seed: int) -> Contestant:
     return Contestant(f"end-to-end-{backend}", "end_to_end", "inner", options=options)
 
 
-def train_together(workers: dict[str, Worker], goal: float, epochs: int) -> dict[str, list[dict]]:
-    """Epoch by epoch, in turn, until each has reached the goal: {name: rows}."""
+def train_together(workers: dict[str, Worker], goal: float, looks: int) -> dict[str, list[dict]]:
+    """In turn, some batches each, until each has reached the goal: {name: rows}."""
     rows: dict[str, list[dict]] = {name: [] for name in workers}
-    for _ in range(epochs):
+    for _ in range(looks):
         for name, worker in workers.items():
             if not reached(rows[name], goal):
                 rows[name].append(worker.ask("step"))
@@ -34,25 +35,25 @@ def train_together(workers: dict[str, Worker], goal: float, epochs: int) -> dict
 
 
 def reached(rows: list[dict], goal: float) -> bool:
-    """Has the last epoch reached the goal?"""
+    """Has the last look found the goal reached?"""
     return bool(rows) and rows[-1]["auc"] >= goal
 
 
 def summary(rows: list[dict], goal: float) -> dict:
-    """Epochs and seconds until the goal (None: not reached), training and scoring together."""
+    """Batches and seconds of training until the goal (None: not reached), and the curve."""
     seconds = round(sum(row["seconds"] for row in rows), 1)
     curve = [{"auc": round(row["auc"], 5), "seconds": round(row["seconds"], 2)} for row in rows]
     there = reached(rows, goal)
-    return {"epochs": len(rows), "seconds": seconds if there else None, "curve": curve}
+    return {"batches": EVERY * len(rows), "seconds": seconds if there else None, "curve": curve}
 
 
 def run(seed: int = 0, goal: float = GOAL, start: Callable = Worker) -> dict:
-    """Train with both backends, an epoch of one, an epoch of the other. For the record."""
+    """Train with both backends, some batches of one, some of the other. For the record."""
     workers: dict[str, Worker] = {}
     try:
         for backend in BACKENDS:
             workers[backend] = start(contestant(backend, seed), SPEC)
-        rows = train_together(workers, goal, EPOCHS)
+        rows = train_together(workers, goal, LOOKS)
     finally:
         for worker in workers.values():
             worker.close()
@@ -68,5 +69,5 @@ def table(record: dict) -> str:
     lines = [f"\nvalidation AUC {record['goal']} on movielens-100k"]
     for name, one in record["results"].items():
         took = "not reached" if one["seconds"] is None else f"{one['seconds']:.1f} s"
-        lines.append(f"  {name:20} {took}, {one['epochs']} epochs")
+        lines.append(f"  {name:20} {took}, {one['batches']} batches of {SPEC.batch}")
     return "\n".join(lines)

@@ -22,23 +22,26 @@ AXES = {"steps": ("history length T", "batch", 128), "batch": ("batch B", "steps
 
 
 def points(record: dict, name: str, axis: str) -> list[tuple[int, float]]:
-    """(T or B, milliseconds) of one contestant, the other size held."""
+    """(T or B, milliseconds) of one contestant, the other size held; a peer's are in the table."""
     _, other, held = AXES[axis]
-    sizes = sorted((s for s in record["sizes"] if s[other] == held), key=lambda s: s[axis])
-    return [(s[axis], s["results"][name]["milliseconds"]) for s in sizes if name in s["results"]]
+    rows = [row for row in record["curves"].get(axis, ()) if row["name"] == name]
+    if not rows:
+        sizes = (size for size in record["sizes"] if name in size["results"])
+        rows = [{**size, **size["results"][name]} for size in sizes]
+    return sorted((row[axis], row["milliseconds"]) for row in rows if row[other] == held)
 
 
 def plot(record: dict, axis: str) -> plt.Figure:
     """Milliseconds a step against `axis`, both logarithmic: linear is a line of slope 1."""
     use_book_style()
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=(4.8, 4.2))
     for name, style in STYLES.items():
         found = points(record, name, axis)
         if len(found) > 1:
             axes.loglog(*zip(*found, strict=True), label=LABELS.get(name, name), **style)
     label, other, held = AXES[axis]
     axes.set(xlabel=f"{label} ({other} {held})", ylabel="milliseconds a step")
-    axes.legend(fontsize=8)
+    figure.legend(fontsize=8, ncols=2, loc="outside upper center")
     return figure
 
 

@@ -30,25 +30,29 @@ def warm_up(worker: Worker) -> int:
 
 
 class Race:
-    """All that is measured at one size; each contestant is a process, all are alive together.
+    """All that is measured together: contestants at their sizes, each a process, all alive.
 
-    `rounds[name]` is a list of turns, each a list of seconds; `skipped[name]` says why one is not
-    there. A contestant that fails is left out, and the others go on.
+    `entries` is {name: (contestant, sizes)}. `rounds[name]` is a list of turns, each a list of
+    seconds; `skipped[name]` says why one is not there: one that fails is left out.
     """
 
-    def __init__(self, spec: Spec, start: Callable[[Contestant, Spec], Worker] = Worker):
-        self.spec, self.start = spec, start
+    def __init__(
+        self,
+        entries: dict[str, tuple[Contestant, Spec]],
+        start: Callable[[Contestant, Spec], Worker] = Worker,
+    ):
+        self.entries, self.start = entries, start
         self.workers: dict[str, Worker] = {}
         self.rounds: dict[str, list[list[float]]] = {}
         self.memory: dict[str, float] = {}
         self.ready: dict[str, dict] = {}
         self.skipped: dict[str, str] = {}
 
-    def run(self, contestants: list[Contestant], rounds: int) -> Race:
+    def run(self, rounds: int) -> Race:
         """Start all, warm each up, then let each have its turn in each round."""
         try:
-            for contestant in contestants:
-                self.enter(contestant)
+            for name in self.entries:
+                self.enter(name)
             steps = {name: self.attempt(name, warm_up) for name in list(self.workers)}
             for number in range(rounds):
                 for name in self.order(number):
@@ -62,14 +66,14 @@ class Race:
         self.rounds = {name: r for name, r in self.rounds.items() if name not in self.skipped}
         return self
 
-    def enter(self, contestant: Contestant) -> None:
+    def enter(self, name: str) -> None:
         """Start a contestant's process."""
         try:
-            worker = self.start(contestant, self.spec)
+            self.workers[name] = self.start(*self.entries[name])
         except WorkerError as error:
-            self.skipped[contestant.name] = str(error)
-            return
-        self.workers[contestant.name], self.ready[contestant.name] = worker, worker.ready
+            self.skipped[name] = str(error)
+        else:
+            self.ready[name] = self.workers[name].ready
 
     def attempt(self, name: str, action: Callable[[Worker], object]):
         """What `action` returns; None if it fails, and the contestant is out."""

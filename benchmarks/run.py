@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 from benchmarks import end_to_end, plots, report
-from benchmarks.contestants import plan
+from benchmarks.contestants import ALL, CURVES, GROUPS, SIZES, Contestant, Size, chosen
 from benchmarks.environments import ROOT, set_up
 from benchmarks.peers.inputs import Spec
 from benchmarks.race import Race
 from dien_edu.training.checkpoint import check_writable, save_json
+from dien_edu.training.record import source_hash
 
 RECORD = ROOT / "book" / "results" / "speed.json"
 QUICK = ROOT / "_build" / "speed.json"
@@ -47,7 +48,8 @@ def _short(path: Path) -> Path:
 def opened(path: Path, rounds: int, resume: bool) -> dict:
     """An empty record, or the one to go on with, if it is of the same sources and rounds."""
     made = report.how_made(rounds)
-    record = {"provenance": made, "machine": report.machine(), "libraries": {}, "sizes": []}
+    record = {"provenance": made, "machine": report.machine(), "libraries": {}, "skipped": {}}
+    record |= {"sizes": [], "curves": {}, "doublings": {}}
     if resume and path.exists():
         old = json.loads(path.read_text(encoding="utf8"))
         same = ("sources", "rounds", "versions")
@@ -57,46 +59,87 @@ def opened(path: Path, rounds: int, resume: bool) -> dict:
     return record
 
 
-def measure(record: dict, contestants: list, size: tuple[int, int], rounds: int) -> None:
-    """One size, added to the record and printed."""
-    race = Race(Spec(*size)).run(contestants, rounds)
-    for contestant in contestants:
-        if contestant.name in race.ready:
-            name = contestant.environment or "dien-edu"
-            record["libraries"][name] = race.ready[contestant.name]["ready"]
-    record["sizes"].append(report.size_record(race))
-    print(report.table(record["sizes"][-1]), flush=True)
+class Run:
+    """A record that grows: after each race it is saved."""
 
+    def __init__(self, options: argparse.Namespace, path: Path):
+        self.options, self.path = options, path
+        self.record = opened(path, options.rounds, options.resume)
 
-def race_all(record: dict, options: argparse.Namespace, path: Path) -> None:
-    """Every size that is not in the record yet; the record is saved after each."""
-    done = {(size["batch"], size["steps"]) for size in record["sizes"]}
-    planned = plan(options.only, options.sizes)
-    record["skipped"] = set_up({c.environment for them in planned.values() for c in them})
-    for size, them in planned.items():
-        contestants = [c for c in them if c.environment not in record["skipped"]]
-        if contestants and size not in done:
-            measure(record, contestants, size, options.rounds)
-            save_json(path, record)
+    def chosen(self, contestants: list[Contestant]) -> list[Contestant]:
+        """Those that were asked for and that can be had here."""
+        missing = self.record["skipped"]
+        them = chosen(contestants, self.options.only)
+        return [c for c in them if c.environment not in missing]
+
+    def race(self, entries: dict[str, tuple[Contestant, Spec]]) -> Race:
+        """Run one race; RuntimeError if our sources changed since the record was begun."""
+        race = Race(entries).run(self.options.rounds)
+        for name, worker in race.ready.items():
+            library = entries[name][0].environment or "dien-edu"
+            self.record["libraries"][library] = worker["ready"]
+        if source_hash() != self.record["provenance"]["sources"]:
+            raise RuntimeError("the sources of dien_edu changed during the run: measure again")
+        return race
+
+    def size(self, size: Size) -> None:
+        """Everyone at one size."""
+        them = self.chosen(ALL)
+        if them:
+            race = self.race({c.name: (c, Spec(*size)) for c in them})
+            self.record["sizes"].append(report.size_record(size, race))
+            print(report.table(self.record["sizes"][-1]), flush=True)
+            self.save()
+
+    def curve(self, axis: str) -> None:
+        """Ours and `nn.GRU` at many sizes; the sizes of a group are one race."""
+        rows: list[dict] = []
+        for group in map(self.chosen, GROUPS):
+            pairs = [(c, size) for c in group for size in CURVES[axis]]
+            race = self.race({report.entry_name(c, size): (c, Spec(*size)) for c, size in pairs})
+            rows += report.curve_record(race)
+            self.record["doublings"] |= report.doublings(race)
+        self.record["curves"][axis] = rows
+        print(f"against {axis}\n{report.curve_table(rows)}", flush=True)
+        self.save()
+
+    def all(self) -> None:
+        """What is not in the record yet, then the targets."""
+        done = {(size["batch"], size["steps"]) for size in self.record["sizes"]}
+        self.record["skipped"] = set_up({c.environment for c in chosen(ALL, self.options.only)})
+        for size in self.options.sizes or SIZES:
+            if size not in done:
+                self.size(size)
+        for axis in () if self.options.sizes else CURVES:
+            if axis not in self.record["curves"]:
+                self.curve(axis)
+        print(report.show_targets(report.targets(self.record)))
+        if self.options.end_to_end:
+            self.record["end_to_end"] = end_to_end.run()
+            print(end_to_end.table(self.record["end_to_end"]))
+        self.save()
+
+    def save(self) -> None:
+        """Write the record, the targets as far as they can be judged."""
+        self.record["targets"] = report.targets(self.record)
+        save_json(self.path, self.record)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 when something was measured, 1 when everyone was skipped."""
+    """0 when something was measured, 1 when everyone was skipped or the sources changed."""
     options = parser().parse_args(arguments)
     path = options.output or (QUICK if options.only or options.sizes else RECORD)
     check_writable(path)
-    record = opened(path, options.rounds, options.resume)
-    race_all(record, options, path)
-    record["targets"] = report.targets(record)
-    print(report.show_targets(record["targets"]))
-    if options.end_to_end:
-        record["end_to_end"] = end_to_end.run()
-        print(end_to_end.table(record["end_to_end"]))
-    save_json(path, record)
-    print(f"\n{record['machine']['cpu']}, {record['machine']['cores']} cores; {_short(path)}")
+    run = Run(options, path)
+    try:
+        run.all()
+    except RuntimeError as error:
+        print(f"python -m benchmarks.run: {error}", file=sys.stderr)
+        return 1
+    print("{cpu}, {cores} cores".format(**run.record["machine"]), _short(path), sep="; ")
     if options.plots:
-        print(*map(str, plots.save(record, options.plots)), sep="\n")
-    return 0 if any(size["results"] for size in record["sizes"]) else 1
+        print(*map(str, plots.save(run.record, options.plots)), sep="\n")
+    return 0 if any(size["results"] for size in run.record["sizes"]) else 1
 
 
 if __name__ == "__main__":

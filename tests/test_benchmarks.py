@@ -86,8 +86,8 @@ def test_short_steps_lose_their_first_one():
 def test_everyone_has_a_turn_in_each_round_and_the_order_moves():
     scripts = {"ours": [1.0, 1.0, 0.1, 0.2, 0.3], "gru": [1.0, 1.0, 0.4, 0.5, 0.6]}
     workers = {name: Scripted(times) for name, times in scripts.items()}
-    them = [Contestant(name, "", "inner") for name in scripts]
-    result = Race(TINY, lambda contestant, spec: workers[contestant.name]).run(them, rounds=3)
+    entries = {name: (Contestant(name, "", "inner"), TINY) for name in scripts}
+    result = Race(entries, lambda contestant, spec: workers[contestant.name]).run(rounds=3)
     assert result.rounds == {"ours": [[0.1], [0.2], [0.3]], "gru": [[0.4], [0.5], [0.6]]}
     assert result.memory == {"ours": 1.0, "gru": 1.0}
     assert all(worker.closed for worker in workers.values())
@@ -98,8 +98,8 @@ def test_everyone_has_a_turn_in_each_round_and_the_order_moves():
 def test_one_that_fails_midway_is_left_out_with_its_reason():
     failing = Scripted([1.0, 1.0, 0.1, WorkerError("out of memory")])
     workers = {"ours": Scripted([1.0] * 5), "gru": failing}
-    them = [Contestant(name, "", "inner") for name in workers]
-    result = Race(TINY, lambda contestant, spec: workers[contestant.name]).run(them, rounds=3)
+    entries = {name: (Contestant(name, "", "inner"), TINY) for name in workers}
+    result = Race(entries, lambda contestant, spec: workers[contestant.name]).run(rounds=3)
     assert list(result.rounds) == ["ours"] and len(result.rounds["ours"]) == 3
     assert result.skipped == {"gru": "out of memory"}
 
@@ -108,13 +108,13 @@ def test_one_that_fails_midway_is_left_out_with_its_reason():
 
 
 def test_ours_speaks_the_protocol():
-    result = Race(TINY).run([OURS, GRU, ABSENT], rounds=2)
+    result = Race({c.name: (c, TINY) for c in (OURS, GRU, ABSENT)}).run(rounds=2)
     assert set(result.rounds) == {"ours-reference-inner", "gru"}
     assert all(0 < s < 10 for rounds in result.rounds.values() for turn in rounds for s in turn)
     assert result.ready["gru"]["ready"]["torch"] == torch.__version__.split("+")[0]
     assert "no_such_module" in result.skipped["absent"]
     assert "\n" not in result.skipped["absent"]
-    shown = report.table(report.size_record(result))
+    shown = report.table(report.size_record((3, 4), result))
     assert "absent" in shown and "no_such_module" in shown
 
 
@@ -172,11 +172,14 @@ def test_memory_is_what_was_needed_since_the_mark():
 
 
 def test_names_choose_families():
-    them = contestants.plan(["ours", "gru"], [(128, 20)])[128, 20]
+    them = contestants.chosen(contestants.ALL, ["ours", "gru"])
     assert {c.name for c in them} == {c.name for c in contestants.OURS} | {"gru"}
-    everything = contestants.plan(None, None)
-    assert {(128, 20), (128, 100), (1024, 20), (1024, 100), (128, 1000)} <= set(everything)
-    assert everything[1024, 100] == contestants.ALL
+    assert contestants.chosen(contestants.ALL, None) == contestants.ALL
+
+
+def test_every_size_that_was_promised_is_there():
+    assert contestants.SIZES == [(128, 20), (128, 100), (1024, 20), (1024, 100)]
+    assert [steps for _, steps in contestants.CURVES["steps"]] == [20, 50, 100, 200, 400, 1000]
 
 
 def test_every_peer_is_pinned():
@@ -216,30 +219,42 @@ def test_an_environment_is_made_once(monkeypatch, tmp_path):
 
 
 def a_record():
-    sizes = [(128, 20), (128, 100), (128, 200), (1024, 100)]
-    times = {"ours-fused-inner": 10, "torch-rechub": 45, "gru": 8, "augru-fused": 4}
-    record = {"sizes": [], "machine": report.machine()}
-    for batch, steps in sizes:
-        one = Race(Spec(batch, steps))
-        one.rounds = {name: [[t * batch * steps / 1e6]] for name, t in times.items()}
-        one.memory = dict.fromkeys(times, 5.0)
-        record["sizes"].append(report.size_record(one))
+    times = {"ours-fused-inner": 10, "torch-rechub": 45, "recbole": 99, "gru": 8, "augru-fused": 4}
+
+    def raced(sizes, names):
+        them = {(name, size): Contestant(name, "", "layer") for size in sizes for name in names}
+        race = Race({report.entry_name(c, size): (c, Spec(*size)) for (_, size), c in them.items()})
+        for label, (c, spec) in race.entries.items():
+            race.rounds[label] = [[times[c.name] * spec.batch * spec.steps / 1e6]]
+        race.memory = dict.fromkeys(race.rounds, 5.0)
+        return race
+
+    record = {"sizes": [], "curves": {}, "machine": report.machine()}
+    for size in contestants.SIZES:
+        race = raced([size], times)
+        race.rounds = {race.entries[label][0].name: rounds for label, rounds in race.rounds.items()}
+        race.memory = dict.fromkeys(race.rounds, 5.0)
+        record["sizes"].append(report.size_record(size, race))
+    for axis, sizes in contestants.CURVES.items():
+        race = raced(sizes, ["gru", "augru-fused"])
+        record["curves"][axis] = report.curve_record(race)
+        record.setdefault("doublings", {}).update(report.doublings(race))
     return record
 
 
 def test_targets_are_checked():
     rows = {row["target"]: row for row in report.targets(a_record())}
     assert all(row["met"] for row in rows.values())
-    assert rows["fastest peer / ours, batch 128, T 100, at least"]["value"] == 4.5
+    assert rows["fastest peer (torch-rechub) / ours, batch 128, T 100, at least"]["value"] == 4.5
     assert rows["augru-fused: T 200 / T 100, batch 128, at most"]["value"] == 2.0
     assert rows["fused AUGRU / nn.GRU, batch 1024, T 100, at most"]["value"] == 0.5
-    assert len(rows) == 9
+    assert len(rows) == 8
 
 
 def test_plots_show_what_was_measured(tmp_path):
     record = a_record()
-    assert [x for x, _ in plots.points(record, "gru", "steps")] == [20, 100, 200]
-    assert [x for x, _ in plots.points(record, "gru", "batch")] == [128, 1024]
+    assert [x for x, _ in plots.points(record, "gru", "steps")] == [20, 50, 100, 200, 400, 1000]
+    assert [x for x, _ in plots.points(record, "torch-rechub", "batch")] == [128, 1024]
     assert all(path.stat().st_size > 1000 for path in plots.save(record, tmp_path))
 
 
@@ -257,6 +272,26 @@ def test_a_quick_run_records_the_provenance_and_no_name_of_the_machine(tmp_path,
     assert json.loads(path.read_text())["sizes"] == record["sizes"]
 
 
+def test_sources_that_change_meanwhile_stop_the_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(run, "source_hash", lambda: "other")
+    arguments = ["--only", "gru", "--rounds", "1", "--sizes", "2x3"]
+    assert run.main([*arguments, "--output", str(tmp_path / "speed.json")]) == 1
+    assert "changed during the run" in capsys.readouterr().err
+
+
+def test_a_curve_is_one_race_of_all_its_sizes(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "SIZES", [])
+    monkeypatch.setattr(run, "CURVES", {"steps": [(2, 100), (2, 200)]})
+    path = tmp_path / "speed.json"
+    run.main(["--only", "gru", "--rounds", "1", "--output", str(path)])
+    record = json.loads(path.read_text())
+    assert [(row["name"], row["steps"]) for row in record["curves"]["steps"]] == [
+        ("gru", 100),
+        ("gru", 200),
+    ]
+    assert record["doublings"]["gru"]["ratio"] > 0
+
+
 def test_a_part_does_not_replace_the_record():
     assert "results" in run.RECORD.parts and "results" not in run.QUICK.parts
 
@@ -270,10 +305,10 @@ class Epochs(Scripted):
 
 
 def test_seconds_count_until_the_goal():
-    curve = [{"epoch": n, "auc": auc, "seconds": 2.0} for n, auc in enumerate((0.7, 0.81, 0.83))]
+    curve = [{"auc": auc, "seconds": 2.0} for auc in (0.7, 0.81, 0.83)]
     slow = [dict(row, seconds=5.0) for row in curve]
     workers = {"fused": Epochs(curve), "reference": Epochs(slow)}
-    rows = end_to_end.train_together(workers, goal=0.8, epochs=10)
+    rows = end_to_end.train_together(workers, goal=0.8, looks=10)
     assert end_to_end.summary(rows["fused"], 0.8)["seconds"] == 4.0
     assert end_to_end.summary(rows["reference"], 0.8)["seconds"] == 10.0
     assert end_to_end.summary(rows["fused"], 0.9)["seconds"] is None

@@ -53,9 +53,21 @@ def run(
     return states, states[:, -1]
 
 
-def kernel(device: str):
-    """The module with the kernel for this type of device, None if there is none."""
-    return importlib.import_module(f"{__name__}.{device}") if device in ("cpu", "cuda") else None
+def look_up(tables: list[Tensor], ids: list[Tensor]) -> Tensor:
+    """The rows `ids` (…) of each table (N_k, n_k), side by side: (…, Σ n_k). Row 0 is padding."""
+    on_cpu = tables[0].device.type == "cpu"
+    if not on_cpu or kernel("cpu").supports(tables[0]):
+        rows = [F.embedding(i, t, padding_idx=0) for i, t in zip(ids, tables, strict=True)]
+        return torch.cat(rows, dim=-1)
+    flat = [numbers.reshape(-1) for numbers in ids]
+    rows = kernel("lookup").Lookup.apply(*tables, *flat)
+    return rows.view(*ids[0].shape, rows.shape[1])
+
+
+def kernel(name: str):
+    """The module "cpu", "cuda" or "lookup", imported when first used; None for another name."""
+    known = ("cpu", "cuda", "lookup")
+    return importlib.import_module(f"{__name__}.{name}") if name in known else None
 
 
 def why_not(rule: str | None, inputs: Tensor, *others: Tensor | None) -> str:

@@ -41,7 +41,8 @@ class BilinearAttention(nn.Module):
         check_shape("interests", interests, None, None, self.hidden_size)
         check_shape("target", target, interests.shape[0], self.target_size)
         check_mask(mask, *interests.shape[:2])
-        scores = (interests @ (self.weight @ target[..., None])).squeeze(-1)
+        query = target @ self.weight.T  # W e_a, (B, n_H)
+        scores = (interests * query[:, None]).sum(dim=-1)
         return masked_softmax(scores, mask)
 
     def extra_repr(self) -> str:

@@ -43,7 +43,7 @@ class AuxiliaryLoss(nn.Module):
             )
 
     def similarity(self, interests: Tensor, behaviours: Tensor) -> Tensor:
-        """The paper's [h, e]: (P, n_H), (P, n_E) -> (P,)."""
+        """The paper's [h, e]: (…, n_H), (…, n_E) -> (…)."""
         if self.kind == "inner":
             return (interests * behaviours).sum(dim=-1)
         return self.network(torch.cat([interests, behaviours], dim=-1)).squeeze(-1)
@@ -62,8 +62,10 @@ class AuxiliaryLoss(nn.Module):
         check_shape("negatives", negatives, batch, steps, size)
         check_mask(mask, batch, steps)
         valid = mask[:, 1:]  # right padding: step t + 1 is real only if step t is
-        state = interests[:, :-1][valid]  # (P, n_H), P valid pairs
-        clicked = self.similarity(state, behaviours[:, 1:][valid])
-        skipped = self.similarity(state, negatives[:, 1:][valid])
-        total = -(F.logsigmoid(clicked) + F.logsigmoid(-skipped)).sum()
-        return total / max(len(state), 1)
+        pairs = interests[:, :-1], behaviours[:, 1:], negatives[:, 1:]
+        if self.kind == "mlp":  # on padding the network would cost more than the picking does
+            pairs, valid = [tensor[valid] for tensor in pairs], valid[valid]
+        state, click, other = pairs
+        clicked, skipped = self.similarity(state, click), self.similarity(state, other)
+        terms = -(F.logsigmoid(clicked) + F.logsigmoid(-skipped))
+        return terms.masked_fill(~valid, 0).sum() / valid.sum().clamp(min=1)

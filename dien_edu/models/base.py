@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dien_edu.data.samples import Batch
+from dien_edu.kernels import look_up
 
 
 class Output(NamedTuple):
@@ -50,7 +51,7 @@ class BehaviourEmbedding(nn.Module):
 
     def forward(self, item: Tensor, category: Tensor) -> Tensor:
         try:
-            return torch.cat([self.item(item), self.category(category)], dim=-1)
+            return look_up([self.item.weight, self.category.weight], [item, category])
         except IndexError:
             found = int(item.max()), int(category.max())
             known = self.item.num_embeddings - 1, self.category.num_embeddings - 1
@@ -58,6 +59,14 @@ class BehaviourEmbedding(nn.Module):
                 f"ids go up to item {found[0]}, category {found[1]}; the model was made for "
                 f"n_items={known[0]}, n_categories={known[1]}. Were both made from one data set?"
             ) from None
+
+    def several(self, *pairs: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
+        """Pairs of item and category, (T_k, B), -> (T_k, B, n_E) each, from one look-up.
+
+        Each look-up has a gradient as large as the tables, however few rows it touches.
+        """
+        item, category = (torch.cat(ids) for ids in zip(*pairs, strict=True))
+        return self(item, category).split([len(ids) for ids, _ in pairs])
 
 
 class Dice(nn.Module):
@@ -109,19 +118,30 @@ class ClickModel(nn.Module):
         self.embedding = BehaviourEmbedding(n_items, n_categories, embedding_size)
         self.head = head(3 * embedding_size + added_size)
 
-    def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """History e_b (B, T, n_E) and target e_a (B, n_A); here n_A = n_E."""
-        history = self.embedding(batch.history_item, batch.history_category)
-        return history, self.embedding(batch.target_item, batch.target_category)
+    def embed(self, batch: Batch, negatives: bool = False) -> tuple[Tensor, ...]:
+        """History e_b (B, T, n_E), target e_a (B, n_A), if asked for ê_b (B, T, n_E); n_A = n_E.
+
+        In memory the steps follow each other: the order in which a recurrence reads them.
+        """
+        pairs = [
+            (batch.target_item[None], batch.target_category[None]),
+            (batch.history_item.T, batch.history_category.T),
+        ]
+        if negatives:
+            pairs.append((batch.negative_item.T, batch.negative_category.T))
+        target, *by_step = self.embedding.several(*pairs)
+        history, *rest = (sequence.transpose(0, 1) for sequence in by_step)
+        return history, target[0], *rest
 
     def added(self, batch: Batch, history: Tensor, target: Tensor) -> tuple[list[Tensor], Tensor]:
         """Further features, each (B, ·), and the auxiliary loss; the BaseModel adds nothing."""
         return [], history.new_zeros(())
 
     def forward(self, batch: Batch) -> Output:
-        history, target = self.embed(batch)
+        wanted = getattr(self, "auxiliary", None) and batch.negative_item is not None
+        history, target, *negatives = self.embed(batch, negatives=wanted)
         total = (history * batch.mask[..., None]).sum(dim=1)
-        added, auxiliary_loss = self.added(batch, history, target)
+        added, auxiliary_loss = self.added(batch, history, target, *negatives)
         logit = self.head(torch.cat([target, total, target * total, *added], dim=1))
         return Output(logit.squeeze(1), auxiliary_loss)
 

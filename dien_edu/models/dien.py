@@ -44,18 +44,15 @@ class DIEN(ClickModel):
         self.evolution = EVOLUTIONS[evolution](hidden_size, hidden_size, backend)
         self.auxiliary = auxiliary and AuxiliaryLoss(auxiliary, hidden_size, embedding_size)
 
-    def added(self, batch: Batch, history: Tensor, target: Tensor) -> tuple[list[Tensor], Tensor]:
+    def added(
+        self, batch: Batch, history: Tensor, target: Tensor, negatives: Tensor | None = None
+    ) -> tuple[list[Tensor], Tensor]:
         interests, _ = self.extractor(history, batch.mask)
         attention = self.attention(interests, target, batch.mask)
         _, last = self.evolution(interests, attention, batch.mask)
-        return [last], self.auxiliary_loss(batch, interests, history)
-
-    def auxiliary_loss(self, batch: Batch, interests: Tensor, history: Tensor) -> Tensor:
-        """Equation (6) on this batch; 0 without an auxiliary network or without non-clicks."""
-        if not self.auxiliary or batch.negative_item is None:
-            return history.new_zeros(())
-        negatives = self.embedding(batch.negative_item, batch.negative_category)
-        return self.auxiliary(interests, history, negatives, batch.mask)
+        if negatives is None:  # no auxiliary network, or no non-clicks
+            return [last], history.new_zeros(())
+        return [last], self.auxiliary(interests, history, negatives, batch.mask)
 
     @torch.no_grad()
     def trace(self, batch: Batch) -> Trace:

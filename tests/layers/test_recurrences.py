@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dien_edu import reference
 from dien_edu.layers import AGRU, AIGRU, AUGRU, GRU
+from dien_edu.layers.checks import check_mask
 
 EVOLUTIONS = {AIGRU: reference.aigru, AGRU: reference.agru, AUGRU: reference.augru}
 KINDS = [GRU, *EVOLUTIONS]
@@ -238,6 +239,20 @@ def test_wrong_arguments_are_named():
         AUGRU(3, 4, backend="warp")
     with pytest.raises(ValueError, match="expected at least 1"):
         GRU(0, 4)
+
+
+def test_a_mask_is_looked_at_once_until_it_changes():
+    """To look at its values is to wait for a GPU, and the layers of a model share one mask."""
+    mask = right_padded([5, 2], 5)
+    check_mask(mask, 2, 5)
+    assert mask.checked_version == mask._version
+    mask[1, 4] = True
+    with pytest.raises(ValueError, match="mask row 1 has a real step after a padded one"):
+        check_mask(mask, 2, 5)
+    with pytest.raises(ValueError, match=r"mask has shape \(2, 5\)"):
+        check_mask(mask, 3, 5)
+    with torch.inference_mode():
+        check_mask(right_padded([5, 2], 5), 2, 5)
 
 
 def test_agru_update_third_is_dead():
