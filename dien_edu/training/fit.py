@@ -90,7 +90,7 @@ def fit(
             row = run.epoch(train, bar)
             row |= evaluate(model, validation) | {"seconds": time.perf_counter() - started}
             run.keep(row)
-            bar.set_postfix(loss=f"{row['target_loss']:.4f}", validation_auc=f"{row['auc']:.4f}")
+            run.show(row["target_loss"], bar)
     finally:
         bar.close()
         model.load_state_dict(run.best)
@@ -147,13 +147,18 @@ class _Run:
     def look(self, step: int, means: Tensor, bar: tqdm) -> None:
         """Show the loss, and stop before a broken epoch overwrites a good checkpoint."""
         target, auxiliary = means.tolist()
-        bar.set_postfix(loss=f"{target:.4f}", refresh=False)
+        self.show(target, bar)
         if not math.isfinite(target + auxiliary):
             raise FloatingPointError(
                 f"the loss is {target + auxiliary} in epoch {len(self.rows)}, by step {step}: try "
                 f"a learning rate below {self.settings['learning_rate']}. "
                 "The model and its checkpoint, if any, are those of an earlier, whole epoch."
             )
+
+    def show(self, loss: float, bar: tqdm) -> None:
+        """The running loss, and beside it the validation AUC of the last whole epoch."""
+        known = {"validation_auc": f"{self.rows[-1]['auc']:.4f}"} if self.rows else {}
+        bar.set_postfix(loss=f"{loss:.4f}", **known)
 
     def keep(self, row: dict[str, float]) -> None:
         """Add the epoch; remember the weights if they are the best; write the checkpoint."""

@@ -67,6 +67,14 @@ def test_the_best_validation_epoch_is_kept(new_model, splits):
     assert evaluate(model, splits.validation)["auc"] == pytest.approx(best, abs=1e-12)
 
 
+def test_the_bar_shows_loss_speed_and_validation_auc(new_model, splits, capsys):
+    options = {**QUIET, "progress": True, "epochs": 2}
+    rows = fit(new_model("base"), splits.train, splits.validation, **options)
+    shown = capsys.readouterr().err
+    assert f"validation_auc={rows[0]['auc']:.4f}" in shown and " samples/s" in shown
+    assert f"loss={rows[1]['target_loss']:.4f}" in shown
+
+
 def test_early_stopping(new_model, splits, monkeypatch):
     scores = iter([0.6, 0.7, 0.65, 0.69, 0.9])
     scored = {"gauc": 0.5, "log_loss": 0.7}
