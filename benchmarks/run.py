@@ -87,8 +87,10 @@ class Run:
         them = self.chosen(ALL)
         if them:
             race = self.race({c.name: (c, Spec(*size)) for c in them})
-            self.record["sizes"].append(report.size_record(size, race))
-            print(report.table(self.record["sizes"][-1]), flush=True)
+            one = report.size_record(size, race)
+            self.record["sizes"].append(one)
+            self.record["sizes"].sort(key=lambda one: (one["batch"], one["steps"]))
+            print(report.table(one), flush=True)
             self.save()
 
     def curve(self, axis: str) -> None:

@@ -248,7 +248,7 @@ def test_targets_are_checked():
     assert rows["fastest peer (torch-rechub) / ours, batch 128, T 100, at least"]["value"] == 4.5
     assert rows["augru-fused: T 200 / T 100, batch 128, at most"]["value"] == 2.0
     assert rows["fused AUGRU / nn.GRU, batch 1024, T 100, at most"]["value"] == 0.5
-    assert len(rows) == 8
+    assert len(rows) == 11
 
 
 def test_plots_show_what_was_measured(tmp_path):
