@@ -42,7 +42,7 @@ def how_made(rounds: int) -> dict:
         samples="every history is full, there is no padding",
         negatives="uniform",
         rounds=rounds,
-    ) | {"threads": 1}
+    ) | {"threads": 1, "clock": "CPU seconds of the process"}
 
 
 def results(race: Race) -> dict[str, dict]:
@@ -61,6 +61,7 @@ def size_record(size: Size, race: Race) -> dict:
         "results": results(race),
         "ratios": ratios(race.rounds),
         "skipped": race.skipped,
+        "load": round(os.getloadavg()[0], 1),
     }
 
 
