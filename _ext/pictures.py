@@ -12,25 +12,26 @@ from pathlib import Path
 from dien_edu.figures import INTERESTS, QUANTITIES
 
 IMAGES = Path(__file__).parent.parent / "book" / "images"
-INK = {name: look["color"] for name, look in QUANTITIES.items()}
+INK = {name.removesuffix("_gate"): look["color"] for name, look in QUANTITIES.items()}
 GREY, CARD, MARKED = "#767676", "#D0D0D0", "#FAEBF4"
 ACCENT = "\N{COMBINING TILDE}"
 
 
 def formula(text: str) -> str:
-    """`h'_{t-1}` as tspans: letters slanted, `_` below and `^` above the line, one sign or {…}."""
-    pieces, now = [], 0
+    """`h'_{t-1}` as tspans: letters slanted, `_` below and `^` above the line; {words} upright."""
+    pieces, now, before = [], 0, ""
     for mark, braced, sign in re.findall(rf"([_^]?)(?:{{(.*?)}}|(.{ACCENT}?))", text):
-        shown, level = braced or sign, {"_": 5, "^": -6, "": 0}[mark]
-        for run in re.findall(rf"[A-Za-zσαũê]{ACCENT}?|[^A-Za-zσαũê]+", shown):
-            kind = ["sub"] * bool(mark) + ["i"] * run[0].isalpha()
-            shift = f' dy="{level - now}"' if level != now else ""
-            # a letter's sign above pushes the next letter away, and hugs a sign below
-            shift = (' dx="2"' if now < 0 and level == 0 and run[0].isalpha() else "") + shift
-            now = level
-            look = f' class="{" ".join(kind)}"' if kind else ""
-            run = run.replace("'", "′").replace("-", "−")
-            pieces.append(f"<tspan{look}{shift}>{run}</tspan>" if look or shift else run)
+        level = {"_": 5, "^": -6, "": 0}[mark]
+        for run in [braced] if braced and not mark else re.findall(rf".{ACCENT}?", braced or sign):
+            letter = run[0].isalpha() and len(run.strip(ACCENT)) == 1
+            look = " ".join(["sub"] * bool(mark) + ["i"] * letter)
+            # what stands below moves under a prime; a letter keeps away from what stood above
+            near = -3 if mark and before == "'" else 2 if letter and now < level == 0 else 0
+            shift = (f' dx="{near}"' * bool(near)) + (f' dy="{level - now}"' * (level != now))
+            look = f' class="{look}"' if look else ""
+            shown = run.replace("'", "′").replace("-", "−")
+            pieces.append(f"<tspan{look}{shift}>{shown}</tspan>" if look or shift else shown)
+            now, before = level, run
     return "".join(pieces)
 
 
@@ -113,7 +114,8 @@ def inside(part: str) -> str:
             f'<circle cx="44" cy="{ROWS[2]}" r="7" fill="{photography}"/>'
             f'<g fill="#FFFFFF" stroke="{cooking}" stroke-width="1.8">'
             f'<path d="M37.5 {ROWS[1] - 6.5}h13v13h-13z"/>'
-            f'<path d="M37.5 {ROWS[1]}l6.5-6.5M37.5 {ROWS[1] + 6.5}l13-13M44 {ROWS[1] + 6.5}l6.5-6.5"/></g>'
+            f'<path d="M37.5 {ROWS[1]}l6.5-6.5M37.5 {ROWS[1] + 6.5}l13-13'
+            f'M44 {ROWS[1] + 6.5}l6.5-6.5"/></g>'
         )
         return marks + rows("input", 56, 84) + boxes(84, 34, "input")
     if part in ("extractor", "evolution"):
@@ -197,9 +199,238 @@ text { font: 18px system-ui, sans-serif; fill: #1A1A1A }
     return picture("here", 260, f"You are here: {word}", description, body, style)
 
 
+# Four cells
+
+# The groups in which each cell is not a plain GRU; everything else is the same drawing. A prime
+# marks the second recurrence.
+DIFFERS = {
+    "gru": (),
+    "aigru": ("name", "input"),
+    "agru": ("name", "update", "knob"),
+    "augru": ("name", "update", "knob"),
+}
+TITLES = {
+    "gru": "One GRU cell",
+    "aigru": "One AIGRU cell: the attention score scales the input",
+    "agru": "One AGRU cell: the attention score replaces the update gate",
+    "augru": "One AUGRU cell: the attention score scales the update gate",
+}
+DESCRIPTIONS = {
+    "gru": "Equations (2) to (5). The input i_t and the old state h_(t−1) enter the update gate "
+    "u_t = σ(W^u i_t + U^u h_(t−1) + b^u) and the reset gate r_t = σ(W^r i_t + U^r h_(t−1) + b^r). "
+    "For the candidate h̃_t the old state is first multiplied by the matrix U^h, the product is "
+    "then multiplied by r_t entry by entry, W^h i_t + b^h is added, and tanh is taken. A slider "
+    "mixes: at u_t = 0 the output h_t is the old state h_(t−1), at u_t = 1 it is the new "
+    "candidate: h_t = (1 − u_t) ∘ h_(t−1) + u_t ∘ h̃_t.",
+    "aigru": "Equation (9). A GRU cell with one difference, which is marked: the interest h_t is "
+    "multiplied by the attention score a_t before it enters the cell, i′_t = a_t h_t. Update "
+    "gate u′_t, reset gate r′_t, candidate h̃′_t and the slider are those of a GRU that reads "
+    "i′_t: h′_t = (1 − u′_t) ∘ h′_(t−1) + u′_t ∘ h̃′_t.",
+    "agru": "Equation (10). A GRU cell with one difference, which is marked: in the place of the "
+    "update gate stands the attention score a_t, one number for all entries of the state. Nothing "
+    "leads into it, neither the input i′_t = h_t nor the old state. It moves the slider: "
+    "h′_t = (1 − a_t) h′_(t−1) + a_t h̃′_t. Reset gate and candidate are those of a GRU.",
+    "augru": "Equations (11) and (12). A GRU cell with one difference, which is marked: on its "
+    "way to the slider the update gate u′_t is multiplied by the attention score a_t, "
+    "ũ′_t = a_t u′_t. So the slider mixes h′_t = (1 − ũ′_t) ∘ h′_(t−1) + ũ′_t ∘ h̃′_t. The input "
+    "is i′_t = h_t; reset gate and candidate are those of a GRU.",
+}
+
+
+def math(x: float, y: float, text: str, look: str = "math mid") -> str:
+    """A formula at a place."""
+    return f'<text class="{look}" x="{x}" y="{y}">{formula(text)}</text>'
+
+
+def marked(x: int, y: int, width: int, height: int) -> str:
+    """The ground of the place that differs: the attention's colour and a thick dotted outline."""
+    return f'<rect class="marked" x="{x}" y="{y}" width="{width}" height="{height}" rx="8"/>'
+
+
+def score(x: int, y: int, path: str) -> str:
+    """The attention score, and the way that it takes."""
+    return (
+        f'<path class="arrow attention dotted" d="{path}"/>'
+        f'<circle class="ring attention" cx="{x}" cy="{y}" r="16"/>{math(x, y + 4, "a_t")}'
+    )
+
+
+def times(x: int, y: int) -> str:
+    """Multiply by one number."""
+    return (
+        f'<circle class="ring attention" cx="{x}" cy="{y}" r="14"/>'
+        f'<path class="wire interest" d="M{x - 5} {y - 5}l10 10M{x - 5} {y + 5}l10-10"/>'
+        '<text x="362" y="402">× by one number</text>'
+    )
+
+
+def gate(y: int, name: str, letter: str, prime: str) -> str:
+    """A gate: its name and its equation in a box."""
+    text = f"σ(W^{letter}i{prime}_t + U^{letter}h{prime}_{{t-1}} + b^{letter})"
+    return (
+        f'<rect class="box {name}" x="70" y="{y}" width="212" height="62" rx="8"/>'
+        f'<text class="name mid" x="176" y="{y + 23}">{name} gate</text>'
+        f"{math(176, y + 48, text, 'small mid')}"
+    )
+
+
+def name_group(cell: str, prime: str) -> str:
+    """The cell's name, and in one formula what makes it differ."""
+    says = {
+        "gru": "",
+        "aigru": formula(" i'_t = a_t h_t"),
+        "agru": formula(" a_t{ in place of }u'_t"),
+        "augru": formula(f" u{ACCENT}'_t = a_t u'_t"),
+    }
+    colon = ":" if says[cell] else ""
+    name = f'<tspan class="name">{cell.upper()}</tspan>'
+    return f'<text class="small" x="92" y="34">{name}{colon}{says[cell]}</text>'
+
+
+def input_group(cell: str, prime: str) -> str:
+    """From the input to the reset gate and to the candidate."""
+    common = (
+        '<path class="arrow input" d="M136 252V300"/>'
+        '<circle cx="136" cy="252" r="3" fill="#595959"/>'
+        '<rect class="box input" x="50" y="232" width="36" height="40" rx="8"/>'
+    )
+    if cell == "aigru":
+        return (
+            marked(91, 186, 40, 84)
+            + '<path class="arrow input" d="M86 252H97"/>'
+            + '<path class="arrow input" d="M125 252H160"/>'
+            + common
+            + score(111, 206, "M111 222V238")
+            + times(111, 252)
+            + math(68, 256, "h_t")
+            + math(141, 243, "i'_t", "small")
+        )
+    return f'<path class="arrow input" d="M86 252H160"/>{common}{math(68, 256, f"i{prime}_t")}'
+
+
+def update_group(cell: str, prime: str) -> str:
+    """The update gate, what it reads, and its way to the slider."""
+    if cell == "agru":
+        return (
+            marked(70, 119, 212, 62)
+            + '<text class="mid" x="152" y="145">in place of the</text>'
+            + '<text class="mid" x="152" y="167">update gate</text>'
+            + score(254, 150, "M270 150H475")
+        )
+    reads = (
+        '<path class="arrow interest" d="M30 150H70"/>'
+        '<circle cx="30" cy="150" r="3" fill="#1A1A1A"/>'
+        '<path class="arrow input" d="M136 252V181"/>'
+    )
+    here = reads + gate(119, "update", "u", prime) + math(290, 140, f"u{prime}_t", "math")
+    if cell == "augru":
+        return (
+            here
+            + marked(368, 76, 44, 94)
+            + '<path class="arrow update" d="M282 150H376"/>'
+            + '<path class="arrow update" d="M404 150H475"/>'
+            + score(390, 98, "M390 114V136")
+            + times(390, 150)
+            + math(442, 140, f"u{ACCENT}'_t")
+        )
+    return f'{here}<path class="arrow update" d="M282 150H475"/>'
+
+
+def knob_group(cell: str, prime: str) -> str:
+    """What moves the slider, and the equation of the new state."""
+    knob = {"agru": "a_t", "augru": f"u{ACCENT}'_t"}.get(cell, f"u{prime}_t")
+    dot = " " if cell == "agru" else " ∘ "
+    ink = INK["attention"] if cell == "agru" else INK["update"]
+    return (
+        f"{math(546, 29, f'{knob} = 0: {{keep the old}}', 'end')}"
+        f"{math(546, 290, f'{knob} = 1: {{take the new}}', 'end')}"
+        f'<circle cx="488" cy="150" r="13" fill="{ink}"/>'
+        '<path d="M484 147l4-5 4 5zM484 153l4 5 4-5z" fill="#FFFFFF"/>'
+        f"{math(362, 346, f'h{prime}_t = (1 - {knob}){dot}h{prime}_{{t-1}}', 'small')}"
+        f"{math(400, 373, f'+ {knob}{dot}h{ACCENT}{prime}_t', 'small')}"
+    )
+
+
+def cell(kind: str) -> str:
+    """One cell: a GRU, or a GRU with the attention score in one place."""
+    prime = "" if kind == "gru" else "'"
+    body = f"""
+  <g id="cell-name">{name_group(kind, prime)}</g>
+
+  <g id="cell-state">
+    <path class="arrow interest" d="M78 52H475"/>
+    <path class="arrow interest" d="M30 72V331H70"/>
+    <path class="arrow interest" d="M30 331V420H302"/>
+    <circle cx="30" cy="331" r="3" fill="#1A1A1A"/>
+    <rect class="box interest" x="14" y="32" width="64" height="40" rx="8"/>
+    {math(46, 56, f"h{prime}_{{t-1}}")}
+  </g>
+
+  <g id="cell-update">{update_group(kind, prime)}</g>
+
+  <g id="cell-input">{input_group(kind, prime)}</g>
+
+  <g id="cell-reset">{gate(300, "reset", "r", prime)}
+    <path class="arrow reset" d="M282 331H313"/>
+    {math(297, 320, f"r{prime}_t")}
+  </g>
+
+  <!-- from below: matrix product, then the reset gate, then the input, then tanh -->
+  <g id="cell-candidate">
+    <rect class="box candidate" x="302" y="400" width="52" height="40" rx="8"/>
+    {math(328, 428, "U^h")}
+    <text class="end" x="292" y="404">product first, then reset</text>
+    <path class="arrow candidate" d="M328 400V346"/>
+    <circle class="box candidate" cx="328" cy="331" r="15"/>
+    <circle class="wire interest" cx="328" cy="331" r="4"/>
+    <path class="arrow candidate" d="M328 316V267"/>
+    <rect class="box candidate" x="160" y="232" width="122" height="40" rx="8"/>
+    {math(221, 259, f"W^hi{prime}_t + b^h", "small mid")}
+    <path class="arrow candidate" d="M282 252H313"/>
+    <circle class="box candidate" cx="328" cy="252" r="15"/>
+    <path class="wire interest" d="M321 252H335M328 245V259"/>
+    <path class="arrow candidate" d="M343 252H360"/>
+    <rect class="box candidate" x="360" y="232" width="52" height="40" rx="8"/>
+    <text class="mid" x="386" y="257">tanh</text>
+    <text class="name mid" x="378" y="222">candidate</text>
+    <path class="arrow candidate dashed" d="M412 252H475"/>
+    {math(444, 241, f"h{ACCENT}{prime}_t")}
+  </g>
+
+  <!-- the slider between the old state and the candidate -->
+  <g id="cell-mix">
+    <path class="track" d="M488 65V239"/>
+    <circle class="box interest" cx="488" cy="52" r="13"/>
+    <text class="mid" x="488" y="58">0</text>
+    <circle class="box candidate" cx="488" cy="252" r="13"/>
+    <text class="mid" x="488" y="258">1</text>
+    <path class="arrow interest" d="M501 150H516"/>
+    <rect class="box interest" x="516" y="130" width="34" height="40" rx="8"/>
+    {math(533, 154, f"h{prime}_t")}
+    <text class="name" x="362" y="320">new state</text>
+    <text x="362" y="428">∘ entry by entry</text>
+  </g>
+
+  <g id="cell-knob">{knob_group(kind, prime)}</g>"""
+    style = f"""
+text {{ font: 17px system-ui, sans-serif; fill: #1A1A1A }}
+.name {{ font-weight: 600 }}
+.math {{ font-size: 19px }}
+.sub {{ font-size: 15px }}
+.arrow.reset {{ stroke-dasharray: 5 3 }}
+.dashed {{ stroke-dasharray: 8 3 2 3 }}
+.track {{ stroke: {GREY}; stroke-width: 4 }}
+.ring {{ fill: #FFFFFF; stroke-width: 2.6 }}
+.dotted {{ stroke-width: 2.6; stroke-dasharray: 3 3 }}
+.marked {{ fill: {MARKED}; stroke: {INK["attention"]} }}
+.marked {{ stroke-width: 2.6; stroke-dasharray: 3 4 }}"""
+    return picture(kind, 456, TITLES[kind], DESCRIPTIONS[kind], body, style)
+
+
 def pictures() -> dict[str, str]:
     """File name -> what stands in it."""
-    return {f"here-{place}.svg": here(place) for place in HERE}
+    files = {f"here-{place}.svg": here(place) for place in HERE}
+    return files | {f"{kind}-cell.svg": cell(kind) for kind in DIFFERS}
 
 
 if __name__ == "__main__":
