@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 from dien_edu.figures import INTERESTS, QUANTITIES
@@ -49,7 +50,7 @@ def picture(name: str, height: int, title: str, description: str, body: str, sty
         for kind, ink in INK.items()
     )
     rules = "".join(f"\n    #{name} {line}" for line in style.strip().splitlines())
-    return f"""\
+    svg = f"""\
 <svg xmlns="http://www.w3.org/2000/svg" id="{name}" viewBox="0 0 560 {height}" width="560" \
 role="img" aria-labelledby="{name}-title {name}-desc">
   <title id="{name}-title">{title}</title>
@@ -68,6 +69,7 @@ role="img" aria-labelledby="{name}-title {name}-desc">
 {body}
 </svg>
 """
+    return unicodedata.normalize("NFC", svg)
 
 
 # You are here
@@ -148,7 +150,7 @@ def part_group(part: str, lit: bool) -> str:
         f'd="M{x} {y + 28}V{y + 10}a10 10 0 0 1 10-10h{width - 20}a10 10 0 0 1 10 10v18z"/>'
     )
     return f"""
-  <g id="here-{part}" class="part{" lit" * lit}">
+  <g id="part-{part}" class="part{" lit" * lit}">
     <rect class="panel" x="{x}" y="{y}" width="{width}" height="{height}" rx="10" \
 fill="{ground}" {edge}{dashed}/>
     {band * lit}
@@ -166,7 +168,7 @@ def here(place: str) -> str:
   <text x="16" y="26">You are here: <tspan class="word">{word}</tspan></text>
 {groups}
 
-  <g id="here-wires">
+  <g id="wires">
     {rows("input", 118, 190)}
     {rows("interest", 240, 350)}
     <path class="arrow interest" d="M294 {ROWS[0]}V174"/>{dots}
