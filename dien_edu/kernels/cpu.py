@@ -195,8 +195,8 @@ def walk_forward(rule, inputs, attention, order, lengths, start, weight_input, w
         rows = order[first : first + BLOCK]
         n = len(rows)  # how many of them still live
         gather(rows, start, h)
-        for t in range(lengths[rows[0]]):
-            while lengths[rows[n - 1]] <= t:
+        for t in range(len(states)):
+            while n and lengths[rows[n - 1]] <= t:
                 n -= 1
             gather(rows[:n], inputs[t], x)
             gather(rows[:n], attention[t], a)
@@ -204,16 +204,12 @@ def walk_forward(rule, inputs, attention, order, lengths, start, weight_input, w
             np.dot(h[:n], hidden_t, from_state[:n])
             gates(input_gates, state_gates, u[:n], r, candidate)
             step_forward(rule, a, u[:n], candidate, h)
-            scatter(rows[:n], h, states[t])
+            scatter(rows, h, states[t])  # a padded step copies the state
             if len(kept):
                 copy(u, kept[t, 0, first : first + n])
                 copy(r, kept[t, 1, first : first + n])
                 copy(candidate, kept[t, 2, first : first + n])
                 take(state_gates, 2, kept[t, 3, first : first + n])
-        for b in range(len(rows)):  # padded steps copy the state
-            row = rows[b]
-            for t in range(lengths[row], len(states)):
-                scatter(rows[b : b + 1], h[b : b + 1], states[t])
         scatter(rows, h, last)
 
 
@@ -288,19 +284,6 @@ def copy(source, target):
 
 
 @compiled
-def through_padding(rows, lengths, d_states, d_state, d_inputs, d_attention):
-    """A padded step is a copy of the last state: its gradient goes there, its input gets 0."""
-    for b in range(len(rows)):
-        row = rows[b]
-        for t in range(lengths[row], len(d_inputs)):
-            d_attention[t, row] = 0
-            d_inputs[t, row] = 0
-            d_out = d_states[min(t, len(d_states) - 1)]
-            for j in range(d_state.shape[1]):
-                d_state[b, j] += d_out[row, j]
-
-
-@compiled
 def walk_backward(rule, inputs, attention, order, lengths, start, weight_input, weight_hidden,
                   states, kept, d_states, d_last,
                   d_inputs, d_attention, d_start, d_weight_input, d_weight_hidden):  # fmt: skip
@@ -325,16 +308,17 @@ def walk_backward(rule, inputs, attention, order, lengths, start, weight_input, 
     for first in range(0, batch, BLOCK):
         rows = order[first : first + BLOCK]
         gather(rows, d_last, d_state)
-        through_padding(rows, lengths, d_states, d_state, d_inputs, d_attention)
+        d_x[:], d_a[:] = 0, 0  # what the inputs of padded steps get
         n = 0  # how many of them already live
-        for t in range(lengths[rows[0]] - 1, -1, -1):
+        for t in range(len(d_inputs) - 1, -1, -1):
             while n < len(rows) and lengths[rows[n]] > t:
                 n += 1
             live = rows[:n]
             gather(live, inputs[t], x)
             gather(live, attention[t], a)
             gather(live, states[t - 1] if t else start, before)
-            gather(live, d_states[min(t, len(d_states) - 1)], d_out)
+            gather(rows, d_states[min(t, len(d_states) - 1)], d_out)
+            add(d_out[n : len(rows)], d_state[n:])  # a padded step is a copy of the last state
             copy(kept[t, 0, first:], u[:n])
             copy(kept[t, 1, first:], r[:n])
             copy(kept[t, 2, first:], candidate[:n])
@@ -351,8 +335,8 @@ def walk_backward(rule, inputs, attention, order, lengths, start, weight_input, 
             add(more_input, d_weight_input)
             add(more_hidden, d_weight_hidden)
             add(more[:n], d_state)
-            scatter(live, d_x, d_inputs[t])
-            scatter(live, d_a, d_attention[t])
+            scatter(rows, d_x, d_inputs[t])
+            scatter(rows, d_a, d_attention[t])
         scatter(rows, d_state, d_start)
 
 
