@@ -119,6 +119,13 @@ def _row(name: str, one: dict, compared: dict | None) -> str:
     return text
 
 
+def floor_table(floor: dict) -> str:
+    """What the machine can do, and where our step spends its time."""
+    lines = [f"  {name:24} {value:8.3g}" for name, value in floor["machine"].items()]
+    lines += [f"  {name:24} {value:8.0%}" for name, value in floor["shares"].items()]
+    return "\n".join(["machine, one thread; shares of a step", *lines])
+
+
 def curve_table(rows: list[dict]) -> str:
     """A curve: one line a contestant and size."""
     return "\n".join(_row(f"{r['name']} {r['batch']}x{r['steps']}", r, None) for r in rows)

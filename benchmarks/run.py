@@ -12,6 +12,7 @@ from benchmarks.contestants import ALL, CURVES, GROUPS, SIZES, Contestant, Size,
 from benchmarks.environments import ROOT, set_up
 from benchmarks.peers.inputs import Spec
 from benchmarks.race import Race
+from benchmarks.worker import Worker
 from dien_edu.training.checkpoint import check_writable, save_json
 from dien_edu.training.record import source_hash
 
@@ -43,6 +44,15 @@ def _sizes(text: str) -> list[tuple[int, int]]:
 
 def _short(path: Path) -> Path:
     return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
+def floor() -> dict:
+    """What the machine can do at best, and the profile of our step, in a process of its own."""
+    worker = Worker(Contestant("floor", "floor", "inner"), Spec(128, 100))
+    try:
+        return {key: value for key, value in worker.ask("step").items() if key != "seconds"}
+    finally:
+        worker.close()
 
 
 def opened(path: Path, rounds: int, resume: bool) -> dict:
@@ -115,6 +125,10 @@ class Run:
         for axis in () if self.options.sizes else CURVES:
             if axis not in self.record["curves"]:
                 self.curve(axis)
+        if not (self.options.only or self.options.sizes or "floor" in self.record):
+            self.record["floor"] = floor()
+            print(report.floor_table(self.record["floor"]))
+            self.save()
         print(report.show_targets(report.targets(self.record)))
         if self.options.end_to_end:
             self.record["end_to_end"] = end_to_end.run()
