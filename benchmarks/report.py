@@ -30,7 +30,7 @@ def machine() -> dict:
     return {"cpu": name or platform.machine(), "cores": os.cpu_count()}
 
 
-def how_made(rounds: int) -> dict:
+def how_made(rounds: int, samples: str = "every history is full, there is no padding") -> dict:
     """The provenance of the speeds: ids are random, no data set is involved."""
     spec = Spec(batch=0, steps=0)
     counts = {"items": spec.items, "categories": spec.categories, "seed": 0}
@@ -39,7 +39,7 @@ def how_made(rounds: int) -> dict:
         data,
         "cpu",
         split="none: each contestant trains on one batch again and again",
-        samples="every history is full, there is no padding",
+        samples=samples,
         negatives="uniform",
         rounds=rounds,
     ) | {"threads": 1, "clock": "CPU seconds of the process"}
@@ -117,13 +117,6 @@ def _row(name: str, one: dict, compared: dict | None) -> str:
         low, high = compared["quartiles"]
         text += f"  {compared['ratio']:5.2f} × {compared['to']} [{low:.2f}–{high:.2f}]"
     return text
-
-
-def floor_table(floor: dict) -> str:
-    """What the machine can do, and where our step spends its time."""
-    lines = [f"  {name:24} {value:8.3g}" for name, value in floor["machine"].items()]
-    lines += [f"  {name:24} {value:8.0%}" for name, value in floor["shares"].items()]
-    return "\n".join(["machine, one thread; shares of a step", *lines])
 
 
 def curve_table(rows: list[dict]) -> str:

@@ -7,12 +7,11 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import end_to_end, plots, report
+from benchmarks import end_to_end, floor, plots, report
 from benchmarks.contestants import ALL, CURVES, GROUPS, SIZES, Contestant, Size, chosen
 from benchmarks.environments import ROOT, set_up
 from benchmarks.peers.inputs import Spec
 from benchmarks.race import Race
-from benchmarks.worker import Worker
 from dien_edu.training.checkpoint import check_writable, save_json
 from dien_edu.training.record import source_hash
 
@@ -44,15 +43,6 @@ def _sizes(text: str) -> list[tuple[int, int]]:
 
 def _short(path: Path) -> Path:
     return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-
-
-def floor() -> dict:
-    """What the machine can do at best, and the profile of our step, in a process of its own."""
-    worker = Worker(Contestant("floor", "floor", "inner"), Spec(128, 100))
-    try:
-        return {key: value for key, value in worker.ask("step").items() if key != "seconds"}
-    finally:
-        worker.close()
 
 
 def opened(path: Path, rounds: int, resume: bool) -> dict:
@@ -125,10 +115,6 @@ class Run:
         for axis in () if self.options.sizes else CURVES:
             if axis not in self.record["curves"]:
                 self.curve(axis)
-        if not (self.options.only or self.options.sizes or "floor" in self.record):
-            self.record["floor"] = floor()
-            print(report.floor_table(self.record["floor"]))
-            self.save()
         print(report.show_targets(report.targets(self.record)))
         if self.options.end_to_end:
             self.record["end_to_end"] = end_to_end.run()
@@ -152,6 +138,8 @@ def main(arguments: list[str] | None = None) -> int:
     except RuntimeError as error:
         print(f"python -m benchmarks.run: {error}", file=sys.stderr)
         return 1
+    if path == RECORD:
+        floor.main()
     print("{cpu}, {cores} cores".format(**run.record["machine"]), _short(path), sep="; ")
     if options.plots:
         print(*map(str, plots.save(run.record, options.plots)), sep="\n")

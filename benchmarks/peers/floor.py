@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from benchmarks.peers import ours
 from benchmarks.peers.inputs import Spec
+from benchmarks.peers.layers import build as build_layer
 from dien_edu.kernels import cpu
 from dien_edu.layers import AUGRU
 
-ROUNDS = 15
+ROUNDS = 12
 # The parts of a step: how the names of PyTorch's profiler begin.
 PARTS = {
     "two recurrences": ("FusedWalk",),
@@ -83,6 +85,16 @@ def loops(spec: Spec, rows: int = 128) -> dict[str, float]:
     return {name: 1e6 * seconds for name, seconds in found.items()}
 
 
+def layers(spec: Spec) -> dict[str, float]:
+    """Milliseconds, forward and backward, of the fused AUGRU and of `nn.GRU`."""
+    found = {}
+    for batch in (spec.batch, 8 * spec.batch):
+        both = {"augru": "fused", "gru": None}
+        steps = {name: build_layer(replace(spec, batch=batch), b) for name, b in both.items()}
+        found |= {f"{name}_{batch}": 1000 * seconds for name, seconds in best(steps).items()}
+    return found
+
+
 def padding(spec: Spec) -> dict[str, float]:
     """Milliseconds of the fused AUGRU, forward and backward: full histories, a quarter of each."""
     layer, steps = AUGRU(spec.hidden, spec.hidden, backend="fused"), torch.arange(spec.steps)
@@ -119,7 +131,8 @@ def build(spec: Spec) -> Callable[[], dict | None]:
         return ours.build(spec)
 
     def step() -> dict:
-        parts = {"machine": machine, "loops": loops, "padding": padding, "shares": shares}
+        parts = {"machine": machine, "loops": loops, "layers": layers}
+        parts |= {"padding": padding, "shares": shares}
         return {
             name: {key: float(f"{value:.4g}") for key, value in measure(spec).items()}
             for name, measure in parts.items()
