@@ -62,7 +62,7 @@ const OUTLINES = {
   x: (r) => `M${-r} ${-r}L${r} ${r}M${-r} ${r}L${r} ${-r}`,
 };
 export const marker = (shape, x, y, r = 4, more = {}) =>
-  tag("path", { class: "mark", d: OUTLINES[shape](r), transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`, ...more });
+  tag("path", { class: "dot", d: OUTLINES[shape](r), transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`, ...more });
 
 // Scales of one chart, its grid, and lines with markers.
 export function chart({ width, height, left = 34, right = 12, top = 10, bottom = 26, x, y }) {
@@ -161,7 +161,7 @@ function tableNode({ head, rows }, caption) {
 }
 
 // spec: name, title, keys, controls, tries, compute(state), draw(state, result, width), say, table;
-// and, if something in the picture can be taken hold of: handle {place, move}, pick.
+// and, where the picture reacts to a pointer: handle {place, move}, pick; extra for a node of its own.
 export function figure(root, model, spec) {
   const read = () => Object.fromEntries(spec.keys.map((key) => [key, model.get(key)]));
   const start = structuredClone(read());
@@ -197,6 +197,7 @@ export function figure(root, model, spec) {
   const [picture, handle] = svg.children;
   const canvas = element("div", { class: "live-canvas" }, svg);
 
+  const extra = spec.extra?.(read, change); // what a picture and controls cannot do: {node, show}
   const controls = (spec.controls ?? []).map((control) => {
     const put = control.set ?? ((value) => ({ [control.key]: value }));
     const get = control.get ?? ((state) => state[control.key]);
@@ -226,7 +227,7 @@ export function figure(root, model, spec) {
       if (event.key === "t" && !event.ctrlKey && !event.metaKey && !event.altKey) details.open = !details.open;
     },
   },
-    element("figcaption", { id }, spec.title), canvas, ...(spec.extra ? [spec.extra.node(read, change)] : []), shown, spoken,
+    element("figcaption", { id }, spec.title), canvas, ...(extra ? [extra.node] : []), shown, spoken,
     element("div", { class: "live-controls" }, ...controls.map(({ node }) => node)),
     element("ol", { class: "live-tries", "aria-label": "Guided steps" }, ...tries.map(({ node }) => node)),
     element("div", { class: "live-foot" }, details, reset));
@@ -241,7 +242,7 @@ export function figure(root, model, spec) {
     }
     picture.innerHTML = view.marks;
     if (handle) ["cx", "cy"].forEach((key, i) => handle.setAttribute(key, spec.handle.place(state, view)[i]));
-    spec.extra?.show(state, result);
+    extra?.show(state, result);
     for (const { control, get, node, show } of controls) {
       node.hidden = control.shown ? !control.shown(state) : false;
       show(get(state), state);

@@ -71,6 +71,15 @@ export function auxiliaryTerms(interest, click, others) {
   };
 }
 
+// Where the loss of one state wants it: minus the gradient of the click's term and of each other's.
+export function auxiliaryPulls(interest, click, others) {
+  const scaled = (vector, factor) => vector.map((value) => factor * value);
+  return {
+    click: scaled(click, sigmoid(-dot(interest, click))),
+    others: others.map((other) => scaled(other, -sigmoid(dot(interest, other)) / others.length)),
+  };
+}
+
 // The share of (click, non-click) pairs in the right order; a tie counts one half.
 export function auc(labels, scores) {
   let right = 0, pairs = 0;
