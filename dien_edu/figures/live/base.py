@@ -81,11 +81,11 @@ class LiveFigure(anywidget.AnyWidget if anywidget else object):
 
     @classmethod
     def names(cls) -> list[str]:
-        """The names of the values, in their order."""
+        """The names of the values."""
         if anywidget is None:
-            parts = [key for base in cls.__mro__[::-1] for key in vars(base)]
-            return [key for key in parts if isinstance(getattr(cls, key, None), _Value)]
-        return list(cls.class_traits(figure=True))
+            parts = {key for base in cls.__mro__ for key in vars(base)}
+            return sorted(key for key in parts if isinstance(getattr(cls, key, None), _Value))
+        return sorted(cls.class_traits(figure=True))
 
     @property
     def values(self) -> dict:
@@ -105,7 +105,7 @@ class LiveFigure(anywidget.AnyWidget if anywidget else object):
         raise NotImplementedError
 
     def _repr_html_(self) -> str:
-        state = json.dumps(self.values, sort_keys=True, ensure_ascii=False)
+        state = json.dumps(self.values, ensure_ascii=False)
         head, rows = self.table()
         cells = "".join(f"<th scope='col'>{html.escape(words)}</th>" for words in head)
         body = "".join(

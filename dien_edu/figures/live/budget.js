@@ -1,22 +1,16 @@
 // How much of the start state a history can replace: Π(1 − a_t u) (chapter 08).
-import { kept, range } from "./maths.js";
+import { budgetLimit, kept, mixedAttention, range } from "./maths.js";
 import { chart, figure, label, legend, marker, num, percent, tag } from "./kit.js";
 
 const LONGEST = 64;
 
-// Uniform attention mixed with all attention on the last click.
-const mixed = (steps, concentration) =>
-  range(steps).map((t) => (1 - concentration) / steps + (t === steps - 1 ? concentration : 0));
-// What the product tends to when the history has no end.
-const limit = (update, concentration) => 1 - (1 - concentration * update) * Math.exp(-(1 - concentration) * update);
-
 function compute({ steps, update_gate: update, concentration }) {
-  const written = (n, u) => 1 - kept(mixed(n, concentration), u);
+  const written = (n, u) => 1 - kept(mixedAttention(n, concentration), u);
   const counts = range(LONGEST).map((n) => n + 1);
   return {
-    attention: mixed(steps, concentration), written,
+    attention: mixedAttention(steps, concentration), written,
     augru: counts.map((n) => [n, written(n, update)]), agru: counts.map((n) => [n, written(n, 1)]),
-    limits: [limit(update, concentration), limit(1, concentration)],
+    limits: [budgetLimit(update, concentration), budgetLimit(1, concentration)],
   };
 }
 

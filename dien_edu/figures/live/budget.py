@@ -33,6 +33,11 @@ class BudgetFigure(LiveFigure):
         update_gate = self.update_gate if update_gate is None else update_gate
         return float(1 - np.prod(1 - self.attention(steps) * update_gate))
 
+    def limit(self, update_gate: float) -> float:
+        """What `written` tends to when the history has no end; uniform attention: 1 − e^−u."""
+        last = self.concentration * update_gate
+        return 1 - (1 - last) * math.exp(last - update_gate)
+
     def say(self):
         return (
             f"{self.steps} clicks, update gate {num(self.update_gate)}: AUGRU writes "
@@ -45,8 +50,7 @@ class BudgetFigure(LiveFigure):
     def table(self):
         counts = sorted({1, 2, 4, 8, 16, 32, 64, self.steps})
         rows = [[f"{n}", num(self.written(n), 4), num(self.written(n, 1.0), 4)] for n in counts]
-        u, c = self.update_gate, self.concentration
-        rows.append(["no end", *(num(1 - (1 - c * v) * math.exp(-(1 - c) * v), 4) for v in (u, 1))])
+        rows.append(["no end", num(self.limit(self.update_gate), 4), num(self.limit(1.0), 4)])
         return ["clicks", "AUGRU writes", "AGRU writes"], rows
 
     def picture(self):

@@ -48,6 +48,12 @@ class EvolutionFigure(LiveFigure):
     attention = value([1.0 if kind == "photography" else 0.0 for _, kind in EXAMPLE])
     step = value(2)
 
+    def __init__(self, **values):
+        wrong = set(values.get("rules", ())) - set(RULES)
+        if wrong:
+            raise ValueError(f"rules has {sorted(wrong)}, known are {list(RULES)}")
+        super().__init__(**values)
+
     def weights(self) -> np.ndarray:
         """(T,): the attention a_1 … a_T."""
         if self.mode == "free":

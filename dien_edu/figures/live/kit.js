@@ -204,7 +204,7 @@ export function figure(root, model, spec) {
     return { control, get, ...makers[control.kind](control, (value) => change(put(value, read()))) };
   });
   const tries = (spec.tries ?? []).map((step, i) => {
-    const see = element("p", { class: "live-see", hidden: true }, element("strong", {}, "See: "), step.see);
+    const see = element("p", { class: "live-see", hidden: true }, element("strong", {}, "See: "), element("span"));
     const mark = element("span", { class: "live-done" });
     const node = element("li", {}, element("p", {}, element("strong", {}, "Try: "), step.text, " ",
       element("button", { type: "button", click: () => go(step.set(read(), start)) }, "Show me",
@@ -254,6 +254,7 @@ export function figure(root, model, spec) {
     for (const { step, see, mark } of tries) {
       if (see.hidden && step.done(state, result)) {
         [see.hidden, mark.textContent] = [false, " ✓ done"];
+        see.lastChild.textContent = typeof step.see === "function" ? step.see(state, result) : step.see;
         words += ` ${see.textContent}`;
       }
     }

@@ -52,6 +52,13 @@ export function memory(shares) {
 // Π (1 − a_t u): the share of h'_0 that is left in h'_T.
 export const kept = (attention, update) => attention.reduce((left, a) => left * (1 - a * update), 1);
 
+// Uniform attention mixed with all attention on the last click.
+export const mixedAttention = (steps, concentration) =>
+  range(steps).map((t) => (1 - concentration) / steps + (t === steps - 1 ? concentration : 0));
+// What 1 − Π (1 − a_t u) tends to under that attention when the history has no end.
+export const budgetLimit = (update, concentration) =>
+  1 - (1 - concentration * update) * Math.exp(-(1 - concentration) * update);
+
 export function softmax(scores) {
   const top = Math.max(...scores);
   const exponentials = scores.map((score) => Math.exp(score - top));
@@ -108,3 +115,13 @@ export function gauc(users, labels, scores) {
 // Equation (1), from log odds.
 export const logLoss = (labels, logits) =>
   -labels.reduce((sum, label, i) => sum + logSigmoid(label ? logits[i] : -logits[i]), 0) / labels.length;
+
+// Mean and standard deviation over the seeds, epoch by epoch, as long as all of them run.
+export function meanAndSpread(seeds) {
+  return range(Math.min(...seeds.map((seed) => seed.length))).map((epoch) => {
+    const values = seeds.map((seed) => seed[epoch]);
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+    return { mean, spread: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 };
+  });
+}
