@@ -65,7 +65,7 @@ export const marker = (shape, x, y, r = 4, more = {}) =>
   tag("path", { class: "dot", d: OUTLINES[shape](r), transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`, ...more });
 
 // Scales of one chart, its grid, and lines with markers.
-export function chart({ width, height, left = 34, right = 12, top = 10, bottom = 26, x, y }) {
+export function chart({ width, height, left = 38, right = 12, top = 10, bottom = 26, x, y }) {
   const px = (value) => left + ((value - x[0]) / (x[1] - x[0])) * (width - left - right);
   const py = (value) => height - bottom - ((value - y[0]) / (y[1] - y[0])) * (height - top - bottom);
   return {
