@@ -514,7 +514,7 @@ def test_the_widget_and_the_page_tell_each_other(figure_class, open_page):
 
 def violations(page, selector) -> list[str]:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe").Axe()
-    found = axe.run(page, context=selector).response["violations"]
+    found = axe.run(page, selector, {"resultTypes": ["violations"]}).response["violations"]
     return [f"{v['id']}: {n['target']} {n['failureSummary']}" for v in found for n in v["nodes"]]
 
 
