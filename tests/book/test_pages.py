@@ -19,7 +19,9 @@ THEMES_OWN = {
     "aria-deprecated-role": BIBLIOGRAPHY,
     "aria-required-children": 'class="citation-list"',
 }
-AXE_LOOKS_AT = {"exclude": [["mjx-container"]]}  # MathJax's own markup, thousands of elements
+# Left out to save minutes: MathJax's own markup, and in the chapters the thousands of coloured
+# words of code, whose colours are looked at on the other pages.
+MATHS, CODE = ["mjx-container"], [".highlight"]
 AXE_REPORTS = {"resultTypes": ["violations"]}
 SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 
@@ -159,7 +161,8 @@ def test_no_barrier_on_any_page(n, pages, reader):
     page = reader(["wide", "phone", "wide", "phone"][n], ["light", "dark", "dark", "light"][n])
     for file in pages[n::4]:
         visit(page, file)
-        found = axe.run(page, AXE_LOOKS_AT, AXE_REPORTS).response["violations"]
+        without = [MATHS, CODE] if re.match(r"\d\d-", file.name) else [MATHS]
+        found = axe.run(page, {"exclude": without}, AXE_REPORTS).response["violations"]
         ours = [
             f"{v['id']}: {node['target']} {node['failureSummary']}"
             for v in found
