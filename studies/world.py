@@ -39,13 +39,12 @@ T_95 = 2.776  # Student's t: a two-sided 95 % interval from five differences
 def splits(row: str, value: float, seed: int, times: int = 1) -> Splits:
     """The samples of one setting; the seed draws users and split, the same for every model.
 
-    `times` multiplies the number of users.
-    Only clicks with an interest behind them are asked about, and a longer gap comes with more
+    `times` multiplies the number of users. Only clicks with an interest behind them are asked about, and a longer gap comes with more
     clicks, so each setting has the same number of questions and of relevant clicks.
     """
     knobs = REST | ROWS[row].others
     last_of = value if row == "labels" else 0
-    if not last_of and row != "labels":
+    if row != "labels":
         knobs[ROWS[row].knob] = value
     steps = last_of or round(RELEVANT_CLICKS * (1 + knobs["gap"]))
     users = times * USERS * (2 if last_of else 1)  # there is one question a user, not eleven
