@@ -100,7 +100,7 @@ export function mount(root, model) {
         + `Click ${t + 1}, ${clicks[t][0]}, has score ${num(scores[t])} and attention ${num(attention[t], 3)}.`;
     },
     table: ({ clicks, interests }, { scores, attention }) => ({
-      head: ["click", "h₁", "h₂", "score before softmax", "attention"],
+      head: ["click", "h₁", "h₂", "score", "attention"],
       rows: attention.map((a, t) => {
         const [first, second] = interests[t] ?? [0, 0];
         const title = clicks[t] ? `${t + 1} ${clicks[t][0]} (${clicks[t][1]})` : `${t + 1} padding`;

@@ -72,7 +72,7 @@ class AttentionFigure(LiveFigure):
             [title, num(h0), num(h1), num(score, 4), num(a, 4)]
             for title, h0, h1, score, a in zip(titles, *columns, strict=True)
         ]
-        return ["click", "h₁", "h₂", "score before softmax", "attention"], rows
+        return ["click", "h₁", "h₂", "score", "attention"], rows
 
     def picture(self):
         attention = self.attention()[: len(self.clicks)]
