@@ -2,8 +2,9 @@
 
 The loop in `layers/gru.py` is the reference. A kernel computes the same numbers in one call, with
 a backward pass written by hand. Each of `cpu` and `cuda` offers `supports`, which says why it
-cannot run, or "", and an autograd function. They are imported when first used: the package works
-without Numba and without Triton.
+cannot run, or "", and an autograd function. `lookup`, `rows` and `auxiliary` are the rest of a
+training step on a CPU, `memory` is where their large arrays wait for the next one. All are
+imported when first used: the package works without Numba and without Triton.
 """
 
 from __future__ import annotations
