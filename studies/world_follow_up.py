@@ -76,8 +76,8 @@ FOLLOW_UPS = {
     ),
     "three times the epochs": FollowUp(
         "gap", 2.0, ("gru-attention", "aigru", "augru"), options={"epochs": 15},
-        expect="Five epochs end while AUGRU still rises, on some seeds more than on others: with 15 "
-        "it leads GRU attention and AIGRU.",
+        expect="Five epochs end while AUGRU still rises, on some seeds more than on others: with "
+        "15 it leads GRU attention and AIGRU.",
     ),
     "five times the epochs": FollowUp(
         "labels", 16, ("augru", "dien"), options={"epochs": 60, "patience": 60},
