@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from dien_edu.data import Splits, ctr_samples, load
-from dien_edu.data.samples import SAMPLERS
+from dien_edu.data.samples import PROTOCOLS, SAMPLERS
 from dien_edu.models import MODELS, ClickModel, build
 from dien_edu.training import (
     CheckpointError,
@@ -66,7 +66,8 @@ def _training_options(verb: Parser) -> None:
     verb.add_argument("--epochs", type=int, default=10, help="at most (default 10)")
     verb.add_argument("--batch-size", type=int, default=256)
     verb.add_argument("--learning-rate", type=float, default=1e-3)
-    verb.add_argument("--max-history", type=int, default=50)
+    verb.add_argument("--protocol", default="book", choices=PROTOCOLS, help="split and samples")
+    verb.add_argument("--max-history", type=int, help="default 50; 100 in the paper's protocol")
     verb.add_argument("--sampler", choices=SAMPLERS, help="who draws the non-clicks")
     verb.add_argument("--split-seed", type=int, default=0)
 
@@ -120,11 +121,12 @@ def run_ablation(options: argparse.Namespace) -> dict:
     }
 
 
-SETTINGS = {"data", "model", "auxiliary_weight", "max_history", "sampler", "split_seed"}
+SAMPLING = ("protocol", "max_history", "sampler")
+SETTINGS = {"data", "model", "auxiliary_weight", "split_seed", *SAMPLING}
 
 
 def _splits(settings: dict) -> Splits:
-    options = {key: settings[key] for key in ("max_history", "sampler")}
+    options = {key: settings[key] for key in SAMPLING}
     return ctr_samples(load(settings["data"]), seed=settings["split_seed"], **options)
 
 
