@@ -46,10 +46,10 @@ def describe(data: Interactions, name: str) -> dict:
     }
 
 
-def train(data: Interactions, name: str, seeds: list[int], parts: Path, **options) -> None:
+def train(data: Interactions, name: str, models: list[str], seed: int, parts: Path) -> None:
     """Train the models on one control, into a record of its own."""
     splits = ctr_samples(controlled(data, name))
-    ablation(splits, MODELS, seeds, parts / f"{name}.json", device="cpu", **OPTIONS, **options)
+    ablation(splits, models, [seed], parts / f"{name}.json", device="cpu", **OPTIONS)
 
 
 def merge(data: Interactions, parts: Path) -> dict:
@@ -72,21 +72,24 @@ def merge(data: Interactions, parts: Path) -> dict:
 
 
 def main(arguments: list[str] | None = None, path: Path = RECORD, parts: Path = PARTS) -> None:
-    """Train what is missing, write the record after each control, print the mean test AUCs."""
+    """Train what is missing, write the record after each control, print mean test AUCs."""
     parser = argparse.ArgumentParser(prog="python -m studies.movielens_controls")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--controls", nargs="+", default=list(SECONDS), choices=SECONDS)
+    parser.add_argument("--models", nargs="+", default=MODELS, choices=MODELS)
     options = parser.parse_args(arguments)
     data = load("movielens-100k")
     for seed in options.seeds:
         for name in options.controls:
-            train(data, name, [seed], parts)
+            train(data, name, options.models, seed, parts)
             save_json(path, merge(data, parts))
     record = merge(data, parts)
     for name in record["controls"]:
         for model in MODELS:
             runs = [r for r in record["runs"] if (r["control"], r["model"]) == (name, model)]
-            print(f"{name:18} {model:6} {np.mean([r['test']['auc'] for r in runs]):.4f}")
+            if runs:
+                mean = np.mean([run["test"]["auc"] for run in runs])
+                print(f"{name:18} {model:6} {mean:.4f} ({len(runs)} seeds)")
 
 
 if __name__ == "__main__":

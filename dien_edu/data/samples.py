@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from torch import Tensor
 
 from dien_edu.data.interactions import Interactions
 
 # (interactions, events (M,), generator) -> one item for each event that its user did not click
-Sampler = Callable[[Interactions, np.ndarray, np.random.Generator], np.ndarray]
+Sampler = Callable[[Interactions, np.ndarray, Generator], np.ndarray]
 
 
 @dataclass
@@ -90,20 +91,20 @@ class Samples:
         self.known = np.where(np.isin(self.known, items), self.known, 0)
         self.category = np.where(np.isin(categories, categories[items]), categories, 0)
 
-    def order(self, batch_size: int, generator: np.random.Generator | None) -> list[np.ndarray]:
+    def order(self, batch_size: int, generator: Generator | None) -> list[np.ndarray]:
         """Which samples stand in which batch: like lengths together, so that little is padding.
 
         With a generator: shuffled, then sorted by length within pools of 64 batches, then the
         batches shuffled. Without: sorted by length, the same every time.
         """
-        if generator is None:
-            order = np.argsort(self.length, kind="stable")
-            return np.split(order, range(batch_size, len(order), batch_size))
-        order = generator.permutation(len(self))
-        pools = np.split(order, range(64 * batch_size, len(order), 64 * batch_size))
+        pool, order = len(self), np.arange(len(self))
+        if generator is not None:
+            pool, order = 64 * batch_size, generator.permutation(len(self))
+        pools = np.split(order, range(pool, len(order), pool))
         order = np.concatenate([p[np.argsort(self.length[p], kind="stable")] for p in pools])
         batches = np.split(order, range(batch_size, len(order), batch_size))
-        return [batches[i] for i in generator.permutation(len(batches))]
+        places = range(len(batches)) if generator is None else generator.permutation(len(batches))
+        return [batches[i] for i in places]
 
     def batches(
         self,
@@ -127,7 +128,7 @@ class Samples:
         for rows in self.order(batch_size, generator):
             yield self._gather(tables, torch.from_numpy(rows).to(device))
 
-    def _tables(self, generator: np.random.Generator, negatives: bool, device) -> dict[str, Tensor]:
+    def _tables(self, generator: Generator, negatives: bool, device) -> dict[str, Tensor]:
         """Everything a batch is gathered from, on the device."""
         data = self.interactions
         names = ("event", "target", "user", "length", "known", "category")
@@ -161,17 +162,17 @@ class Splits(NamedTuple):
     test: Samples
 
 
-def popularity(data: Interactions, events: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def popularity(data: Interactions, events: np.ndarray, rng: Generator) -> np.ndarray:
     """An item drawn as often as it is clicked, never one of the user's own; (M,) -> (M,)."""
     return _never_own(data, events, lambda m: data.item[rng.integers(len(data.item), size=m)])
 
 
-def uniform(data: Interactions, events: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def uniform(data: Interactions, events: np.ndarray, rng: Generator) -> np.ndarray:
     """Any item alike, never one of the user's own. A model can then win by popularity alone."""
     return _never_own(data, events, lambda m: rng.integers(1, data.n_items + 1, size=m))
 
 
-def any_click(data: Interactions, events: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def any_click(data: Interactions, events: np.ndarray, rng: Generator) -> np.ndarray:
     """As the paper's code draws: the item of any click, drawn again only if it is the very one."""
 
     def draw(m: int) -> np.ndarray:
@@ -180,45 +181,36 @@ def any_click(data: Interactions, events: np.ndarray, rng: np.random.Generator) 
     return _redrawn(data, events, draw, lambda rows, items: items == data.item[events[rows]])
 
 
-def impressions(data: Interactions, events: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def impressions(data: Interactions, events: np.ndarray, rng: Generator) -> np.ndarray:
     """An item that was shown at that very step and not clicked; by popularity where none was."""
-    shown = _shown(data)
-    count = np.count_nonzero(shown[events], axis=1)
-    return _else_popular(data, events, rng, shown.ravel(), events * shown.shape[1], count)
+    return _from_shown(data, events, rng, np.arange(len(data.item)), own_items=True)
 
 
-def user_impressions(
-    data: Interactions, events: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def user_impressions(data: Interactions, events: np.ndarray, rng: Generator) -> np.ndarray:
     """An item shown to the user at any step and never clicked; by popularity where none was."""
-    shown = _shown(data)
-    rows, places = np.nonzero(shown)
-    items, users = shown[rows, places], data.user[rows]
-    skipped = ~_own_items(data)(users, items)
-    start = np.searchsorted(users[skipped], np.arange(data.n_users + 1))
-    user = data.user[events]
-    return _else_popular(data, events, rng, items[skipped], start[user], np.diff(start)[user])
+    return _from_shown(data, events, rng, data.user, own_items=False)
 
 
 SAMPLERS = {f.__name__: f for f in (popularity, uniform, impressions, user_impressions, any_click)}
 PROTOCOLS = {"book": 50, "paper": 100}  # name: the longest history, if no other is asked for
 
 
-def _shown(data: Interactions) -> np.ndarray:
+def _from_shown(
+    data: Interactions, events: np.ndarray, rng: Generator, group: np.ndarray, own_items: bool
+) -> np.ndarray:
+    """One of all items that were shown in the click's group; `group` (N,) never falls."""
     if data.shown is None:
-        raise ValueError(
-            f"{data.name} records no impressions: use sampler='popularity' or 'uniform'"
-        )
-    return data.shown
-
-
-def _else_popular(
-    data: Interactions, events: np.ndarray, rng: np.random.Generator,
-    items: np.ndarray, start: np.ndarray, count: np.ndarray,
-) -> np.ndarray:  # fmt: skip
-    """For each event one of its `count` items from `start` on; by popularity if there are none."""
+        message = "records no impressions: use sampler='popularity' or 'uniform'"
+        raise ValueError(f"{data.name} {message}")
+    row, place = np.nonzero(data.shown)
+    item = data.shown[row, place]
+    if not own_items:
+        kept = ~_own_items(data)(data.user[row], item)
+        row, item = row[kept], item[kept]
+    start = np.searchsorted(group[row], np.arange(group[-1] + 2))
+    first, count = start[group[events]], np.diff(start)[group[events]]
     drawn, some = np.zeros(len(events), dtype=np.int64), count > 0
-    drawn[some] = items[start[some] + rng.integers(count[some])]
+    drawn[some] = item[first[some] + rng.integers(count[some])]
     if not some.all():
         drawn[~some] = popularity(data, events[~some], rng)
     return drawn
@@ -299,7 +291,7 @@ def ctr_samples(
             "the history and one to predict. Drop such users."
         )
     draw = _find_sampler(interactions, sampler, protocol)
-    part = np.where(_targets(interactions, protocol), _parts(interactions, protocol, seed), -1)
+    part = _parts(interactions, protocol, seed)
     events = [np.flatnonzero(part == p) for p in range(3)]
     if not all(map(len, events)):
         raise ValueError(
@@ -315,24 +307,19 @@ def ctr_samples(
 
 
 def _parts(data: Interactions, protocol: str, seed: int) -> np.ndarray:
-    """(N,) the part of each click's user: 0 train, 1 validation, 2 test."""
+    """(N,) where each click is predicted: 0 train, 1 validation, 2 test, -1 nowhere."""
     rng, part = np.random.default_rng([0, seed]), np.zeros(data.n_users, dtype=np.int64)
+    target = np.zeros(len(data.item), dtype=bool)
     if protocol == "paper":
         validation, test = rng.integers(1, 11, size=(2, data.n_users)) == 2  # as in the code
         part[validation], part[test] = 1, 2
+        target[data.user_start[1:] - 1] = True
     else:
         users, tenth = rng.permutation(data.n_users), data.n_users // 10
         part[users[:tenth]], part[users[tenth : 2 * tenth]] = 2, 1
-    return part[data.user]
-
-
-def _targets(data: Interactions, protocol: str) -> np.ndarray:
-    """(N,) True for each click that is to be predicted."""
-    if protocol == "paper":
-        return np.isin(np.arange(len(data.item)), data.user_start[1:] - 1)
-    targets = np.ones(len(data.item), dtype=bool) if data.shown is None else data.shown[:, 0] != 0
-    targets[data.user_start[:-1]] = False
-    return targets
+        target |= True if data.shown is None else data.shown[:, 0] != 0
+        target[data.user_start[:-1]] = False
+    return np.where(target, part[data.user], -1)
 
 
 def _find_sampler(data: Interactions, sampler: str | Sampler | None, protocol: str) -> Sampler:
