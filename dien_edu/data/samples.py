@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import NamedTuple
@@ -91,20 +92,25 @@ class Samples:
         self.known = np.where(np.isin(self.known, items), self.known, 0)
         self.category = np.where(np.isin(categories, categories[items]), categories, 0)
 
-    def order(self, batch_size: int, generator: Generator | None) -> list[np.ndarray]:
-        """Which samples stand in which batch: like lengths together, so that little is padding.
+    def subset(self, rows: np.ndarray) -> Samples:
+        """The samples `rows` alone, of the same clicks."""
+        part = copy.copy(self)
+        for name in ("event", "target", "label", "user", "length"):
+            setattr(part, name, getattr(self, name)[rows])
+        return part
 
-        With a generator: shuffled, then sorted by length within pools of 64 batches, then the
-        batches shuffled. Without: sorted by length, the same every time.
+    def order(self, batch_size: int, generator: Generator | None) -> list[np.ndarray]:
+        """Which samples stand in which batch: with a generator shuffled, without by length.
+
+        Batches of like lengths have less padding, and the fixed order, for scoring, uses that. In
+        training a batch must be a random draw: Dice learns mean and variance from batches, and
+        those of one length are not those of all.
         """
-        pool, order = len(self), np.arange(len(self))
-        if generator is not None:
-            pool, order = 64 * batch_size, generator.permutation(len(self))
-        pools = np.split(order, range(pool, len(order), pool))
-        order = np.concatenate([p[np.argsort(self.length[p], kind="stable")] for p in pools])
-        batches = np.split(order, range(batch_size, len(order), batch_size))
-        places = range(len(batches)) if generator is None else generator.permutation(len(batches))
-        return [batches[i] for i in places]
+        if generator is None:
+            order = np.argsort(self.length, kind="stable")
+        else:
+            order = generator.permutation(len(self))
+        return np.split(order, range(batch_size, len(order), batch_size))
 
     def batches(
         self,
