@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from dien_edu.data import Splits, ctr_samples, load
+from dien_edu.data import Interactions, Splits, ctr_samples, load
 from dien_edu.data.samples import PROTOCOLS, SAMPLERS
 from dien_edu.models import MODELS, ClickModel, build
 from dien_edu.training import (
@@ -74,9 +74,7 @@ def _training_options(verb: Parser) -> None:
 
 def run_data(options: argparse.Namespace) -> dict:
     """Load a data set, which fetches it if need be, and describe it."""
-    data = load(options.name)
-    if data.note:
-        print(data.note, file=sys.stderr)
+    data = _load(options.name)
     return {"name": data.name, **data.fingerprint()}
 
 
@@ -125,9 +123,17 @@ SAMPLING = ("protocol", "max_history", "sampler")
 SETTINGS = {"data", "model", "auxiliary_weight", "split_seed", *SAMPLING}
 
 
+def _load(name: str) -> Interactions:
+    """Load a data set, and say what its user must know of this copy."""
+    data = load(name)
+    if data.note:
+        print(data.note, file=sys.stderr)
+    return data
+
+
 def _splits(settings: dict) -> Splits:
     options = {key: settings[key] for key in SAMPLING}
-    return ctr_samples(load(settings["data"]), seed=settings["split_seed"], **options)
+    return ctr_samples(_load(settings["data"]), seed=settings["split_seed"], **options)
 
 
 def _model(settings: dict, splits: Splits) -> ClickModel:
