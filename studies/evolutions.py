@@ -8,7 +8,7 @@ What we expect, written down before anything was trained:
    and without the auxiliary loss;
 2. movement: the state moves less on irrelevant clicks than on relevant ones in all three; the ratio
    is closest to 1 for AIGRU, and AUGRU's is not above AGRU's;
-3. with 50 clicks of score 0 appended AIGRU's AUC falls; AGRU's and AUGRU's stay to the last digit;
+3. with 50 clicks of score 0 appended AIGRU's AUC falls; AGRU's and AUGRU's stay to the last digit.
 
 What a knob of the world does to the three is asked in `studies.world`.
 """
@@ -18,17 +18,30 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
 import torch
+from torch import Tensor
 
-from dien_edu.data import Splits, ctr_samples, load
+from dien_edu.data import Batch, Samples, Splits, ctr_samples, load
 from dien_edu.models import DIEN
-from dien_edu.training import fit
+from dien_edu.training import auc, evaluate, fit, load_checkpoint, provenance
+from dien_edu.training.checkpoint import save_json
+from dien_edu.training.record import how_sampled
+from dien_edu.training.truth import attention_precision, movement, probe
 
 ROOT = Path(__file__).parent.parent
+RECORD = ROOT / "book" / "results" / "evolutions.json"
 PARTS = ROOT / "_build" / "evolutions"  # trained models; a run that was cut off goes on
 USERS = 2500
 EVOLUTIONS = ("aigru", "agru", "augru")
 FIT = {"epochs": 8, "patience": 8, "batch_size": 256, "learning_rate": 3e-3, "device": "cpu"}
+ZEROS = (0, 1, 2, 5, 10, 20, 50)  # clicks of score 0 that are appended to a history
+BINS = 10
+
+
+def checkpoint(auxiliary: str | None, evolution: str, seed: int) -> Path:
+    """Where the trained model of a row is kept."""
+    return PARTS / f"{auxiliary}-{evolution}-{seed}.pt"
 
 
 def trained(splits: Splits, auxiliary: str | None, evolution: str, seed: int) -> DIEN:
@@ -36,24 +49,145 @@ def trained(splits: Splits, auxiliary: str | None, evolution: str, seed: int) ->
     data = splits.train.interactions
     torch.manual_seed(seed)
     model = DIEN(data.n_items, data.n_categories, evolution, auxiliary)
-    path = PARTS / f"{auxiliary}-{evolution}-{seed}.pt"
+    path = checkpoint(auxiliary, evolution, seed)
     rest = {"seed": seed, "checkpoint": path, "resume": True, "progress": False}
     fit(model, splits.train, splits.validation, **FIT, **rest)
-    return model
+    return model.eval()
+
+
+@torch.no_grad()
+def after_zeros(model: DIEN, batch: Batch, zeros: int) -> tuple[Tensor, Tensor]:
+    """Logit (B,) and last state (B, n_H) when `zeros` clicks of score 0 follow the history."""
+    history, target = model.embed(batch)
+    interests, _ = model.extractor(history, batch.mask)
+    attention = model.attention(interests, target, batch.mask)
+    _, last = model.evolution(interests, attention, batch.mask)
+    if zeros:
+        scores = attention.new_zeros(len(batch), zeros)
+        nothing = interests.new_zeros(len(batch), zeros, interests.shape[2])
+        _, last = model.evolution(nothing, scores, torch.ones_like(scores, dtype=bool), last)
+    total = (history * batch.mask[..., None]).sum(dim=1)
+    features = torch.cat([target, total, target * total, last], dim=1)
+    return model.head(features).squeeze(1), last
+
+
+def erased(model: DIEN, samples: Samples) -> list[dict[str, float]]:
+    """For each length of `ZEROS`: the AUC, and what is left of the states.
+
+    moved   ‖h' − h'_T‖ / ‖h'_T‖, mean over samples
+    apart   how far the states of different samples are apart, as a share of how far they were
+    """
+    batches = list(samples.batches(1024, negatives=False))
+    label = torch.cat([batch.label for batch in batches]).numpy()
+    rows, start = [], None
+    for zeros in ZEROS:
+        logit, state = zip(*(after_zeros(model, batch, zeros) for batch in batches), strict=True)
+        state = torch.cat(state)
+        start = state if start is None else start
+        spread = (state - state.mean(0)).pow(2).sum(1).mean().sqrt()
+        first = (start - start.mean(0)).pow(2).sum(1).mean().sqrt()
+        rows.append({
+            "zeros": zeros,
+            "auc": auc(label, torch.cat(logit).numpy()),
+            "moved": ((state - start).norm(dim=1) / start.norm(dim=1)).mean().item(),
+            "apart": (spread / first).item(),
+        })  # fmt: skip
+    return rows
+
+
+def traced(model: DIEN, samples: Samples) -> dict[str, Tensor]:
+    """Per valid step but the first: score, movement; per sample: ū = Σ a_t u_t and the share
+    written, 1 − Π (1 − step size), both means over the entries of the state."""
+    found = {"attention": [], "moved": [], "mean_gate": [], "written": []}
+    for batch in samples.batches(1024, negatives=False):
+        trace = model.trace(batch)
+        size = trace.step_size * batch.mask[..., None]
+        found["mean_gate"].append(size.sum(1).mean(1))
+        found["written"].append(1 - (1 - size).prod(1).mean(1))
+        later = batch.mask[:, 1:]
+        moved = (trace.evolved[:, 1:] - trace.evolved[:, :-1]).norm(dim=-1)
+        found["attention"].append(trace.attention[:, 1:][later])
+        found["moved"].append(moved[later])
+    return {key: torch.cat(values) for key, values in found.items()}
+
+
+def by_attention(found: dict[str, Tensor]) -> list[dict[str, float]]:
+    """Mean score and mean movement in ten equally full groups of steps, by score."""
+    order = found["attention"].argsort()
+    parts = (found[key][order].chunk(BINS) for key in ("attention", "moved"))
+    return [
+        {"attention": a.mean().item(), "moved": m.mean().item()}
+        for a, m in zip(*parts, strict=True)
+    ]
+
+
+def last_states(model: DIEN, samples: Samples) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """h'_T of each sample whose target's interest the user has and has clicked before; the truth.
+
+    The truth is the stage and the preferred tier of that interest at the moment of the question.
+    """
+    truth = samples.interactions.truth
+    kinds = truth["traits"][:, 0]
+    state, label, asked = [], {"stage": [], "tier": []}, samples.order(1024, None)
+    batches = samples.batches(1024, negatives=False)
+    for rows, batch in zip(asked, batches, strict=True):
+        event = samples.event[rows]
+        same = kinds[batch.history_item.numpy()] == truth["interest"][event][:, None]
+        keep = truth["relevant"][event] & (same & batch.mask.numpy()).any(1)
+        state.append(after_zeros(model, batch, 0)[1].numpy()[keep])
+        for key, values in label.items():
+            values.append(truth[key][event][keep])
+    return np.concatenate(state), {key: np.concatenate(values) for key, values in label.items()}
+
+
+def measured(model: DIEN, splits: Splits) -> dict:
+    """Everything about one trained model; all of it on test users."""
+    found = traced(model, splits.test)
+    learnt, test = (last_states(model, part) for part in (splits.validation, splits.test))
+    return {
+        "test": evaluate(model, splits.test),
+        "validation": evaluate(model, splits.validation),
+        "attention": attention_precision(model, splits.test),
+        "movement": movement(model, splits.test),
+        "by_attention": by_attention(found),
+        "mean_gate": found["mean_gate"].mean().item(),
+        "written": found["written"].mean().item(),
+        "zeros": erased(model, splits.test),
+        "probe": {
+            key: probe(learnt[0], learnt[1][key], test[0], test[1][key]) for key in learnt[1]
+        },
+    }
+
+
+def record(splits: Splits, auxiliaries: list[str | None], seeds: list[int]) -> None:
+    """Train, measure, and write the file after each seed."""
+    how = {
+        "command": "python -m studies.evolutions",
+        **how_sampled(splits.train),
+        "seeds": seeds,
+        "options": FIT,
+    }
+    content = {"provenance": provenance(splits.train.interactions, "cpu", **how), "runs": []}
+    for auxiliary in auxiliaries:
+        for seed in seeds:
+            for evolution in EVOLUTIONS:
+                model = trained(splits, auxiliary, evolution, seed)
+                row = {"evolution": evolution, "auxiliary": auxiliary, "seed": seed}
+                epochs = load_checkpoint(checkpoint(auxiliary, evolution, seed))["rows"]
+                row["curve"] = [round(epoch["auc"], 5) for epoch in epochs]
+                content["runs"].append(row | measured(model, splits))
+            save_json(RECORD, content)
 
 
 def main() -> None:
-    """Train a part of the table, or all of it."""
+    """Record a part of the table, or all of it."""
     parser = argparse.ArgumentParser(prog="python -m studies.evolutions")
     parser.add_argument("--auxiliary", nargs="+", default=["none", "inner"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     options = parser.parse_args()
     splits = ctr_samples(load("interest-world", n_users=USERS))
-    for auxiliary in options.auxiliary:
-        for seed in options.seeds:
-            for evolution in EVOLUTIONS:
-                kind = None if auxiliary == "none" else auxiliary
-                trained(splits, kind, evolution, seed)
+    auxiliaries = [None if name == "none" else name for name in options.auxiliary]
+    record(splits, auxiliaries, options.seeds)
 
 
 if __name__ == "__main__":
