@@ -96,8 +96,8 @@ def erased(model: DIEN, samples: Samples) -> list[dict[str, float]]:
 
 
 def traced(model: DIEN, samples: Samples) -> dict[str, Tensor]:
-    """Per valid step but the first: score, movement; per sample: ū = Σ a_t u_t and the share
-    written, 1 − Π (1 − step size), both means over the entries of the state."""
+    """Per valid step but the first: score · T (1 is uniform attention), movement; per sample:
+    ū = Σ a_t u_t and the share written, 1 − Π (1 − step size), means over the state's entries."""
     found = {"attention": [], "moved": [], "mean_gate": [], "written": []}
     for batch in samples.batches(1024, negatives=False):
         trace = model.trace(batch)
@@ -106,13 +106,14 @@ def traced(model: DIEN, samples: Samples) -> dict[str, Tensor]:
         found["written"].append(1 - (1 - size).prod(1).mean(1))
         later = batch.mask[:, 1:]
         moved = (trace.evolved[:, 1:] - trace.evolved[:, :-1]).norm(dim=-1)
-        found["attention"].append(trace.attention[:, 1:][later])
+        relative = trace.attention * batch.history_length[:, None]
+        found["attention"].append(relative[:, 1:][later])
         found["moved"].append(moved[later])
     return {key: torch.cat(values) for key, values in found.items()}
 
 
 def by_attention(found: dict[str, Tensor]) -> list[dict[str, float]]:
-    """Mean score and mean movement in ten equally full groups of steps, by score."""
+    """Mean score · T and mean movement in ten equally full groups of steps, by score · T."""
     order = found["attention"].argsort()
     parts = (found[key][order].chunk(BINS) for key in ("attention", "moved"))
     return [
