@@ -37,7 +37,7 @@ EXPECTED = [
     "films: the movement grows with the score in all three, least steeply in AIGRU",
 ]
 FIT = {"epochs": 8, "patience": 8, "batch_size": 256, "learning_rate": 3e-3, "device": "cpu"}
-FILMS = {"epochs": 3, "max_history": 20, "seeds": (0, 1)}  # otherwise as FIT
+FILMS = {"epochs": 2, "max_history": 20, "seeds": (0, 1)}  # otherwise as FIT
 ZEROS = (0, 1, 2, 5, 10, 20, 50)  # clicks of score 0 that are appended to a history
 BINS = 10
 
