@@ -56,7 +56,7 @@ def checkpoint(data: str, auxiliary: str | None, evolution: str, seed: int) -> P
 
 
 def trained(
-    splits: Splits, auxiliary: str | None, evolution: str, seed: int, epochs: int = FIT["epochs"]
+    splits: Splits, auxiliary: str | None, evolution: str, seed: int, epochs: int | None = None
 ) -> DIEN:
     """The model of this row of the record, trained now or read from its checkpoint."""
     data = splits.train.interactions
@@ -68,7 +68,7 @@ def trained(
         model.attention.load_state_dict(softmax)
     path = checkpoint(data.name, auxiliary, evolution, seed)
     rest = {"seed": seed, "checkpoint": path, "resume": True, "progress": False}
-    fit(model, splits.train, splits.validation, **FIT | {"epochs": epochs}, **rest)
+    fit(model, splits.train, splits.validation, **FIT | {"epochs": epochs or FIT["epochs"]}, **rest)
     return model.eval()
 
 
