@@ -2,7 +2,7 @@
 
 python -m studies.evolutions trains what is missing, measures, and writes the record.
 
-`EXPECTED` was written before anything was trained. What a knob of the world does to the three is
+`EXPECTED` was written before any of the models was measured. What a knob of the world does to the three is
 asked in `studies.world`.
 """
 
