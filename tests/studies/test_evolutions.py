@@ -1,0 +1,71 @@
+"""The study behind chapters 06-08 measures what it says."""
+
+import json
+
+import pytest
+import torch
+
+from dien_edu.data import ctr_samples, load
+from dien_edu.models import DIEN
+from studies import evolutions
+
+
+@pytest.fixture(scope="module")
+def splits():
+    return ctr_samples(load("interest-world", n_users=60))
+
+
+@pytest.fixture
+def batch(splits):
+    return next(splits.test.batches(64, negatives=False))
+
+
+def made(splits, evolution):
+    data = splits.train.interactions
+    torch.manual_seed(0)
+    model = DIEN(data.n_items, data.n_categories, evolution, None).eval()
+    torch.nn.init.normal_(model.evolution.bias)
+    return model
+
+
+@pytest.mark.parametrize("evolution", ["aigru", "agru", "augru"])
+def test_zeros_move_aigru_and_no_other(splits, batch, evolution):
+    model = made(splits, evolution)
+    logit, state = evolutions.after_zeros(model, batch, 0)
+    assert torch.equal(logit, model(batch).logit)
+    later, moved = evolutions.after_zeros(model, batch, 7)
+    assert torch.equal(moved, state) == torch.equal(later, logit) == (evolution != "aigru")
+
+
+def test_states_that_run_together_are_no_longer_apart(splits):
+    rows = evolutions.erased(made(splits, "aigru"), splits.test)
+    assert rows[0]["apart"] == 1 and rows[0]["moved"] == 0
+    assert rows[-1]["apart"] < 0.1 < rows[1]["apart"]
+
+
+def test_the_share_written_obeys_the_budget(splits):
+    found = evolutions.traced(made(splits, "augru"), splits.test)
+    written, mean_gate = found["written"], found["mean_gate"]
+    assert (written <= mean_gate + 1e-6).all() and (written > 0.3).all()
+    groups = evolutions.by_attention(found)
+    assert [g["attention"] for g in groups] == sorted(g["attention"] for g in groups)
+
+
+def test_peak_attention_has_a_largest_score_of_one():
+    mask = torch.arange(5) < torch.tensor([[5], [2], [0]])
+    attention = evolutions.PeakAttention(3, 2)
+    scores = attention(torch.randn(3, 5, 3), torch.randn(3, 2), mask)
+    assert scores.amax(dim=1).tolist() == [1, 1, 0]
+    assert (scores[~mask] == 0).all()
+
+
+def test_the_record_has_a_row_for_each_model(splits, tmp_path, monkeypatch):
+    monkeypatch.setattr(evolutions, "PARTS", tmp_path)
+    monkeypatch.setattr(evolutions, "RECORD", tmp_path / "record.json")
+    monkeypatch.setitem(evolutions.FIT, "epochs", 1)
+    evolutions.record(splits, [None], [0], films=False)
+    content = json.loads((tmp_path / "record.json").read_text(encoding="utf8"))
+    assert [run["evolution"] for run in content["runs"]] == list(evolutions.EVOLUTIONS)
+    for run in content["runs"]:
+        assert {"test", "validation", "movement", "attention", "probe", "zeros"} <= set(run)
+        assert len(run["by_attention"]) == evolutions.BINS
