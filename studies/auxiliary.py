@@ -38,7 +38,7 @@ FEWER = SEEDS[:3]  # for whatever is not a point of the curve over α
 WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 LIES = (0.25, 0.5, 1.0)
 FIT = {"epochs": 6, "batch_size": 256, "learning_rate": 3e-3, "patience": 2, "progress": False}
-USERS = 2000  # of the world, 16 clicks each
+USERS = 1500  # of the world, 16 clicks each
 FILM_HISTORY = 20
 ENOUGH = 20  # clicks that an item needs before its neighbours are looked at
 NEIGHBOURS = 5
@@ -52,14 +52,14 @@ QUIET = {"n_steps": 104, "slow": 0, "gap": 0, "noise": 0, "drift": 0}  # only st
 
 @cache
 def splits(data: str) -> Splits:
-    """World: every prefix. Films: the last 20 clicks before every fourth click, to save time.
+    """World: every prefix. Films: the last 20 clicks before every sixth click, to save time.
 
     The split is the same for every seed; a seed draws weights, order and non-clicks.
     """
     if data == "world":
         return ctr_samples(load("interest-world", n_users=USERS))
     parts = ctr_samples(load("movielens-100k"), max_history=FILM_HISTORY)
-    every = (4, 2, 2)  # of validation and test users every second click
+    every = (6, 2, 2)  # of validation and test users every second click
     thinned = zip(parts, every, strict=True)
     return Splits(*(p.subset(np.flatnonzero(p.event % n == 0)) for p, n in thinned))
 
@@ -397,7 +397,7 @@ def _provenance() -> dict:
         "second_data": {"name": "movielens-100k", **load("movielens-100k").fingerprint()},
         "split": {"by": "user", "shares": [0.8, 0.1, 0.1], "seed": 0},
         "samples": f"world: {USERS} users, every prefix; films: the last {FILM_HISTORY} clicks "
-        "before every fourth click, every second for validation and test",
+        "before every sixth click, every second for validation and test",
         "negatives": "world: impressions; films: popularity",
         "seeds": list(SEEDS),
         "options": {key: value for key, value in FIT.items() if key != "progress"},
