@@ -41,14 +41,14 @@ class Prediction:
 ROWS = {
     "order": Row(
         "order", (0.0, 0.5, 1.0), 0.75,
-        ("base", "din", "gru-attention", "augru"), {"interleaving": 0.3, "slow": 0.3},
+        ("base", "din", "gru-attention"), {"interleaving": 0.3, "slow": 0.3},
     ),
     "interleaving": Row(
-        "interleaving", (0.0, 0.25, 0.5), 0.4, ("din", "gru-attention", "aigru", "augru"), {},
+        "interleaving", (0.0, 0.25, 0.5), 0.4, ("gru-attention", "aigru", "augru"), {},
     ),
     "gap": Row("gap", (0.0, 0.5, 2.0), 1.0, ("gru-attention", "aigru", "agru", "augru"), {}),
     "slow": Row(
-        "slow", (0.0, 0.5, 1.0), 0.3, ("gru-attention", "agru", "augru"), {"interleaving": 0.3},
+        "slow", (0.0, 0.5, 1.0), 0.3, ("agru", "augru"), {"interleaving": 0.3},
     ),
     # not a knob of the world: 0 asks about every click, n > 0 only about the last of n clicks
     "labels": Row(
