@@ -1,7 +1,8 @@
 """What the auxiliary loss does to prediction, to states, to gradients and to embeddings (ch. 04).
 
-    python -m studies.auxiliary          everything (about half an hour on one core)
-    python -m studies.auxiliary runs     only the trained models; `paths` only the long histories
+    python -m studies.auxiliary           everything (about half an hour on one core)
+    python -m studies.auxiliary runs 0    only the trained models (`paths`: the long histories),
+                                          and of these only seed 0
 
 Each run is written as soon as it is done, and a run that the record holds is not done again.
 """
@@ -355,7 +356,7 @@ def _by_step(gradient: Tensor) -> list[float]:
 # The record
 
 
-def record(what: list[str], path_to: Path = RESULT) -> None:
+def record(what: list[str], seeds: list[int], path_to: Path = RESULT) -> None:
     """Do what the file does not hold, writing it after each run."""
     check_writable(path_to)
     content = {"provenance": _provenance(), "runs": [], "untrained": [], "paths": []}
@@ -365,8 +366,8 @@ def record(what: list[str], path_to: Path = RESULT) -> None:
             raise ValueError(f"{path_to} comes from other sources: move it away to record anew")
     for section, keys, wanted, make in _plan():
         done = {tuple(one[key] for key in keys) for one in content[section]}
-        left = [w for w in wanted if w not in done]
-        for setting in tqdm(left if section in what else [], desc=section, unit="run"):
+        left = [w for w in wanted if w not in done and section in what and w[-1] in seeds]
+        for setting in tqdm(left, desc=section, unit="run"):
             content[section].append(dict(zip(keys, setting, strict=True)) | make(*setting))
             save_json(path_to, content)
 
@@ -408,4 +409,7 @@ def _provenance() -> dict:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    record(sys.argv[1:] or ["untrained", "runs", "paths"])
+    words = sys.argv[1:]
+    seeds = [int(word) for word in words if word.isdigit()]
+    sections = [word for word in words if not word.isdigit()]
+    record(sections or ["untrained", "runs", "paths"], seeds or [*SEEDS])
