@@ -44,7 +44,7 @@ FILM_HISTORY = 20
 ENOUGH = 20  # clicks that an item needs before its neighbours are looked at
 NEIGHBOURS = 5
 LENGTHS = (20, 50, 100)
-PATH = {"steps": 400, "batch_size": 64, "learning_rate": 3e-3, "look_every": 20, "reach": 0.6}
+PATH = {"steps": 600, "batch_size": 64, "learning_rate": 3e-3, "look_every": 20, "reach": 0.6}
 QUIET = {"n_steps": 104, "slow": 0, "gap": 0, "noise": 0, "drift": 0}  # only stages decide
 
 
