@@ -468,6 +468,15 @@ def centre(locator):
 # A kernel: values go both ways
 
 
+def test_a_guided_step_that_holds_from_the_start_is_not_given_away(open_page):
+    page = open_page(page_of([live.EvolutionFigure(mode="free")]))
+    see = page.locator(".live-see").first
+    page.wait_for_timeout(100)
+    assert not see.is_visible()
+    page.locator(".live-tries button").first.click()
+    see.wait_for(timeout=1000)
+
+
 @every
 def test_the_widget_and_the_page_tell_each_other(figure_class, open_page):
     figure, rng = figure_class(), np.random.default_rng(3)
