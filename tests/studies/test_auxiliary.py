@@ -21,7 +21,7 @@ def test_a_lie_is_a_click_to_come_and_the_rest_was_shown(world):
     events = np.arange(len(world.item))
     honest = 0.0  # an item shown now may be clicked later without any lying
     for share in (0.0, 0.5, 1.0):
-        drawn = auxiliary.lying(share)(world, events, np.random.default_rng(0))
+        drawn = auxiliary.clicked_later(share)(world, events, np.random.default_rng(0))
         was_shown = (world.shown == drawn[:, None]).any(axis=1)
         ends = world.user_start[world.user + 1]
         to_come = np.array([drawn[n] in world.item[n + 1 : ends[n]] for n in events])
@@ -33,9 +33,22 @@ def test_a_lie_is_a_click_to_come_and_the_rest_was_shown(world):
         assert share < 1 or to_come[~last].all()
 
 
+def test_an_item_wanted_as_well_is_of_the_same_interest_and_stage(world):
+    events = np.flatnonzero(world.truth["relevant"])
+    draw = auxiliary.wanted_as_well(1.0)
+    traits = world.truth["traits"][draw(world, events, np.random.default_rng(0))]
+    for n, key in enumerate(("interest", "stage")):
+        assert (traits[:, n] == world.truth[key][events]).all()
+    preferred = (traits[:, 2] == world.truth["tier"][events]).mean()
+    clicked = world.truth["traits"][world.item[events], 2] == world.truth["tier"][events]
+    assert preferred == pytest.approx(clicked.mean(), abs=0.06)
+    honest = auxiliary.wanted_as_well(0.0)(world, events, np.random.default_rng(0))
+    assert (world.shown[events] == honest[:, None]).any(axis=1).all()
+
+
 def test_other_non_clicks_leave_the_questions_alone(world):
     samples = ctr_samples(world).train
-    changed = auxiliary.with_negatives(samples, auxiliary.lying(1.0))
+    changed = auxiliary.with_negatives(samples, auxiliary.clicked_later(1.0))
     pairs = zip(*(s.batches(64, shuffle=(0, 0)) for s in (samples, changed)), strict=True)
     for one, other in pairs:
         assert torch.equal(one.target_item, other.target_item)
