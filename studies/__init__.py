@@ -1,1 +1,1 @@
-"""Recordings behind the book that take longer than a chapter may: `python -m studies.NAME`."""
+"""Long measurements whose results the book quotes: each module records one file of book/results."""

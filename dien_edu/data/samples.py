@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import NamedTuple
@@ -79,6 +80,13 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.event)
+
+    def subset(self, rows: np.ndarray) -> Samples:
+        """The samples `rows` alone, of the same clicks."""
+        part = copy.copy(self)
+        for name in ("event", "target", "label", "user", "length"):
+            setattr(part, name, getattr(self, name)[rows])
+        return part
 
     def order(self, batch_size: int, generator: np.random.Generator | None) -> list[np.ndarray]:
         """Which samples stand in which batch: like lengths together, so that little is padding.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from dien_edu.data import Splits
-from dien_edu.models import build, count_parameters
+from dien_edu.models import ClickModel, build, count_parameters
 from dien_edu.training.checkpoint import check_writable, save_json
 from dien_edu.training.evaluate import evaluate
 from dien_edu.training.fit import find_device, fit
@@ -17,11 +18,18 @@ from dien_edu.training.record import how_sampled, provenance
 
 
 def train_one(
-    name: str, splits: Splits, *, seed: int, device: str | None = None, **options
+    name: str,
+    splits: Splits,
+    *,
+    seed: int,
+    device: str | None = None,
+    also: Callable[[ClickModel], dict] | None = None,
+    **options,
 ) -> dict:
     """Make, train and score one model; `seed` draws its weights and the order of the samples.
 
-    Test samples are scored once, by the epoch that validation chose. `options` go to `fit`.
+    Test samples are scored once, by the epoch that validation chose. `also` may measure more on the
+    trained model: what it returns is added. `options` go to `fit`.
     """
     data = splits.train.interactions
     torch.manual_seed(seed)
@@ -29,6 +37,7 @@ def train_one(
     started, cpu = time.perf_counter(), time.process_time()
     rows = fit(model, splits.train, splits.validation, seed=seed, device=device, **options)
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    more = also(model) if also else {}
     return {
         "model": name,
         "seed": seed,
@@ -39,6 +48,7 @@ def train_one(
         "seconds": seconds,
         "cpu_seconds": cpu,  # on a busy machine the clock says more
         "samples_per_second": len(splits.train) * len(rows) / seconds,
+        **more,
     }
 
 

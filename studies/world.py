@@ -1,0 +1,181 @@
+"""Turn one knob of the generated world at a time and see which model pulls ahead.
+
+    python -m studies.world              the values of `studies.predictions` (about an hour)
+    python -m studies.world --held-out   the values that nobody looked at, once, at the end
+
+Each run is written as soon as it is done, and a run that the record holds is not done again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from functools import cache, partial
+from itertools import product
+from pathlib import Path
+from statistics import mean, stdev
+
+import numpy as np
+from tqdm import tqdm
+
+from dien_edu.data import Samples, Splits, ctr_samples, load
+from dien_edu.models import DIN, ClickModel
+from dien_edu.training import provenance
+from dien_edu.training.ablation import train_one
+from dien_edu.training.checkpoint import check_writable, save_json
+from dien_edu.training.truth import attention_precision, movement
+from studies.predictions import NULL_WITHIN, PREDICTIONS, REST, ROWS, Prediction
+
+RESULT = Path(__file__).parent.parent / "book/results/world-study.json"
+SEEDS = (0, 1, 2, 3, 4)
+RELEVANT_CLICKS = 16  # of a user, whatever the gap
+USERS = 2000
+FIT = {"epochs": 6, "batch_size": 256, "learning_rate": 3e-3, "progress": False}
+T_95 = 2.776  # Student's t: a two-sided 95 % interval from five differences
+
+
+@cache
+def splits(row: str, value: float, seed: int) -> Splits:
+    """The samples of one setting; the seed draws users and split, the same for every model.
+
+    Only clicks with an interest behind them are asked about, and a longer gap comes with more
+    clicks, so each setting has the same number of questions and of relevant clicks.
+    """
+    knobs = REST | ROWS[row].others
+    last_of = value if row == "labels" else 0
+    if not last_of and row != "labels":
+        knobs[ROWS[row].knob] = value
+    steps = last_of or round(RELEVANT_CLICKS * (1 + knobs["gap"]))
+    # one question a user instead of 15: three times the users, and more epochs (see `fit_options`)
+    users = 3 * USERS if last_of else USERS
+    world = load("interest-world", n_users=users, n_steps=steps, seed=seed, **knobs)
+    parts = ctr_samples(world, max_history=steps, seed=seed)
+    return Splits(*(_asked(part, last_of) for part in parts))
+
+
+def _asked(part: Samples, last_of: int) -> Samples:
+    data = part.interactions
+    asked = data.truth["relevant"][part.event]
+    if last_of:
+        asked &= np.isin(part.event + 1, data.user_start)
+    return part.subset(np.flatnonzero(asked))
+
+
+def fit_options(value: float, row: str) -> dict:
+    """The same for every model of a setting; few labels make short epochs, so there are more."""
+    if row == "labels" and value:
+        return FIT | {"epochs": 20, "patience": 20}
+    return FIT
+
+
+def measures(model: ClickModel, test: Samples) -> dict:
+    """What the truth says of attention and movement, for models that have them."""
+    found = {}
+    if hasattr(model, "attention") and not isinstance(model, DIN):  # its scores are no shares
+        found["attention"] = attention_precision(model, test)
+    if hasattr(model, "evolution"):
+        found["movement"] = movement(model, test)
+    return found
+
+
+def run(row: str, value: float, model: str, seed: int) -> dict:
+    """Train one model in one setting; of its curve only the epochs' validation AUC is kept."""
+    parts = splits(row, value, seed)
+    also = partial(measures, test=parts.test) if row in ("interleaving", "gap") and value else None
+    made = train_one(model, parts, seed=seed, device="cpu", also=also, **fit_options(value, row))
+    kept = ("test", "validation", "parameters", "cpu_seconds", "attention", "movement")
+    curve = [round(epoch["auc"], 5) for epoch in made["epochs"]]
+    setting = {"row": row, "value": value, "model": model, "seed": seed}
+    return setting | {key: made[key] for key in kept if key in made} | {"curve": curve}
+
+
+def wanted(held_out: bool) -> list[tuple[str, float, str, int]]:
+    """Every run: seeds outermost, so that a record cut off has all settings."""
+    return [
+        (name, value, model, seed)
+        for seed, (name, row) in product(SEEDS, ROWS.items())
+        for value in ((row.held_out,) if held_out else row.values)
+        for model in row.models
+    ]
+
+
+def record(held_out: bool = False, path: Path = RESULT) -> None:
+    """Do the runs that the file does not hold, writing it after each."""
+    check_writable(path)
+    content = {"provenance": _provenance(), "runs": []}
+    if path.exists():
+        content = json.loads(path.read_text(encoding="utf8"))
+        if content["provenance"]["sources"] != _provenance()["sources"]:
+            raise ValueError(f"{path} was recorded with other sources: move it away to record anew")
+    keys = ("row", "value", "model", "seed")
+    done = {tuple(one[key] for key in keys) for one in content["runs"]}
+    for setting in tqdm([s for s in wanted(held_out) if s not in done], unit="run"):
+        content["runs"].append(run(*setting))
+        save_json(path, content)
+
+
+def _provenance() -> dict:
+    parts = splits("order", 1.0, SEEDS[0])
+    how = {
+        "split": "by user, 80/10/10, users and split drawn anew by each seed",
+        "samples": f"{USERS} users, {RELEVANT_CLICKS} relevant clicks each, relevant targets only",
+        "negatives": "shown at the same step and not clicked",
+        "seeds": list(SEEDS),
+        "options": {key: value for key, value in FIT.items() if key != "progress"},
+        "rest": REST,
+    }
+    return provenance(parts.train.interactions, "cpu", **how)
+
+
+def gaps(runs: list[dict], row: str, value: float, ahead: str, behind: str) -> list[float]:
+    """The lead in test AUC of one model over another, seed by seed."""
+    score = {
+        (one["model"], one["seed"]): one["test"]["auc"]
+        for one in runs
+        if (one["row"], one["value"]) == (row, value)
+    }
+    return [score[ahead, seed] - score[behind, seed] for seed in SEEDS]
+
+
+def interval(values: list[float]) -> tuple[float, float, float]:
+    """Mean, and the ends of its 95 % interval (Student's t, five seeds)."""
+    half = T_95 * stdev(values) / len(values) ** 0.5
+    return mean(values), mean(values) - half, mean(values) + half
+
+
+def verdict(runs: list[dict], prediction: Prediction) -> dict:
+    """What came of a prediction: the lead where it was expected, and where it had to vanish."""
+    p = prediction
+    lead = interval(gaps(runs, p.row, p.at, p.ahead, p.behind))
+    nulls = {value: interval(gaps(runs, p.row, value, p.ahead, p.behind)) for value in p.null}
+    return {
+        "lead": lead,
+        "nulls": nulls,
+        "verdict": _word(lead, p.least),
+        "null_verdict": _null_word(list(nulls.values())),
+    }
+
+
+def _word(lead: tuple[float, float, float], least: float) -> str:
+    middle, low, high = lead
+    if high < 0:
+        return "failed: reversed"
+    if low <= 0:
+        return "failed: not seen"
+    return "held" if middle >= least else "held in sign, smaller than predicted"
+
+
+def _null_word(nulls: list[tuple[float, float, float]]) -> str:
+    """Null: the mean is small. A lead that is small, yet never absent, is still called null."""
+    return "held" if all(abs(middle) <= NULL_WITHIN for middle, _, _ in nulls) else "failed"
+
+
+def verdicts(runs: list[dict]) -> list[tuple[Prediction, dict]]:
+    """Each prediction with what came of it."""
+    return [(prediction, verdict(runs, prediction)) for prediction in PREDICTIONS]
+
+
+if __name__ == "__main__":
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--held-out", action="store_true", help="the values nobody looked at")
+    record(options.parse_args().held_out)
