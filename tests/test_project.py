@@ -27,6 +27,8 @@ COLAB = {
 FIGURE_BLOCK = re.compile(
     r"^(?P<fence>`{3,}|:{3,})\{(?:figure|image)\}.*?^(?P=fence)\s*$", re.M | re.S
 )
+HERE = re.compile(r"^```\{figure\} images/(here-\w+\.svg)$", re.M)
+CHOICE = re.compile(r'<details class="quiz"><summary>(.*)</summary>\n\n([\s\S]+?)\n\n</details>')
 PICTURES = {"image/png", "image/jpeg", "image/svg+xml"}
 
 
@@ -230,6 +232,30 @@ class TestChapter:
         assert len(re.findall(r"\{exercise\}", text)) == len(exercises), "label each: ex-…"
         assert sorted(exercises) == sorted(solutions)
         assert text.count("{solution-start}") == text.count("{solution-end}")
+
+    def test_it_starts_with_a_picture_of_where_we_are(self, notebook):
+        start, *rest = re.split(r"^## ", markdown(notebook), flags=re.M)
+        shown = HERE.findall(start)
+        assert len(shown) == 1, "below the title: ```{figure} images/here-….svg"
+        assert (ROOT / "book" / "images" / shown[0]).is_file()
+        assert not HERE.search("".join(rest))
+
+    def test_its_quiz_explains_every_choice_and_one_is_right(self, notebook):
+        parts = re.split(r"^## (.+)\n", markdown(notebook), flags=re.M)
+        headings = parts[1::2]
+        assert headings[-2:] == ["Quiz", "Further reading"]
+        before, *questions = re.split(r"^\*\*(\d)\. ", parts[-3], flags=re.M)
+        assert "<details" not in before
+        assert questions[::2] == list("12345"[: max(3, len(questions) // 2)]), "3 to 5 questions"
+        for number, text in zip(questions[::2], questions[1::2], strict=True):
+            choices = CHOICE.findall(text)
+            assert len(choices) == text.count("<details") == text.count("</details>") >= 2, number
+            letters = "".join(shown[0] for shown, _ in choices)
+            assert "abcdef".startswith(letters), number
+            assert "$" not in "".join(shown for shown, _ in choices), "a summary shows $…$ as it is"
+            verdicts = [re.match(r"(Right|Not quite|Wrong)\b.{15}", why) for _, why in choices]
+            assert all(verdicts), (number, "every choice: Right: why, Not quite: why, Wrong: why")
+            assert [verdict[1] for verdict in verdicts].count("Right") == 1, number
 
     def test_it_imports_only_what_colab_has(self, notebook):
         allowed = {"torch", "numpy", "matplotlib", "ipywidgets", "dien_edu"}
