@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shutil
+from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -29,18 +31,26 @@ def configure(app, config):
             options[f"use_{button}_button"] = True
 
 
+@cache
+def figures_module(path):
+    """The package's own bundler, by its path: building a page needs no torch and no matplotlib."""
+    specification = importlib.util.spec_from_file_location("live_bundle", path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
 def page_scripts(app, page, template, context, doctree):
     """Put on each page only the scripts that it uses."""
     if page == "search":  # it fetches excerpts of the pages found, which file:// forbids
         excerpts = 'DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = location.protocol !== "file:";'
         app.add_js_file(None, body=excerpts, priority=300)
     body = context.get("body", "")
-    for element, path in app.config.book_figures.items():
-        if f"<{element}" in body:  # inline, because module FILES do not load from file://
-            source = (Path(app.confdir) / path).read_text(encoding="utf8")
-            if "</script" in source.lower():
-                raise ValueError(f"{path} would close the script element it is inlined into")
-            app.add_js_file(None, body=source, type="module")
+    if app.config.book_figures:
+        module = figures_module(Path(app.confdir) / app.config.book_figures)
+        used = [name for name in module.figures() if f"<{name}-figure" in body]
+        if used:  # inline, because module FILES do not load from file://
+            app.add_js_file(None, body=module.bundle(*used), type="module")
 
 
 def finish(app, error):
@@ -63,7 +73,7 @@ def finish(app, error):
 
 def setup(app):
     """Register with Sphinx."""
-    app.add_config_value("book_figures", {}, "html")
+    app.add_config_value("book_figures", "", "html")
     app.add_css_file("book.css")
     app.add_js_file("book.js", loading_method="defer")
     app.connect("config-inited", configure, priority=900)
