@@ -89,19 +89,17 @@ class Samples:
         return part
 
     def order(self, batch_size: int, generator: np.random.Generator | None) -> list[np.ndarray]:
-        """Which samples stand in which batch: like lengths together, so that little is padding.
+        """Which samples stand in which batch: with a generator shuffled, without by length.
 
-        With a generator: shuffled, then sorted by length within pools of 64 batches, then the
-        batches shuffled. Without: sorted by length, the same every time.
+        Batches of like lengths have less padding, and the fixed order, for scoring, uses that. In
+        training a batch must be a random draw: Dice learns mean and variance from batches, and
+        those of one length are not those of all.
         """
         if generator is None:
             order = np.argsort(self.length, kind="stable")
-            return np.split(order, range(batch_size, len(order), batch_size))
-        order = generator.permutation(len(self))
-        pools = np.split(order, range(64 * batch_size, len(order), 64 * batch_size))
-        order = np.concatenate([p[np.argsort(self.length[p], kind="stable")] for p in pools])
-        batches = np.split(order, range(batch_size, len(order), batch_size))
-        return [batches[i] for i in generator.permutation(len(batches))]
+        else:
+            order = generator.permutation(len(self))
+        return np.split(order, range(batch_size, len(order), batch_size))
 
     def batches(
         self,
