@@ -68,7 +68,9 @@ def train_and_score(data: Interactions, model_name: str, sampler: str, seed: int
     }
 
 
-def record(data: Interactions, seeds: dict[str, tuple], path: Path, **options) -> dict:
+def record(
+    data: Interactions, seeds: dict[str, tuple], path: Path, trained_under=SAMPLERS, **options
+) -> dict:
     """All runs that the file lacks; it is written after each."""
     options = {**OPTIONS, **options}
     tests = {rule: ctr_samples(data, sampler=rule) for rule in SAMPLERS}
@@ -78,7 +80,7 @@ def record(data: Interactions, seeds: dict[str, tuple], path: Path, **options) -
             **provenance(data, "cpu", **how_sampled(tests["popularity"].train)),
             "negatives": list(SAMPLERS),
         },
-        "options": options,
+        "options": OPTIONS,
         "popularity_alone": {
             rule: popularity_alone(data, splits.test) for rule, splits in tests.items()
         },
@@ -92,7 +94,7 @@ def record(data: Interactions, seeds: dict[str, tuple], path: Path, **options) -
     done = {(run["model"], run["sampler"], run["seed"]) for run in made["runs"]}
     for model_name, its_seeds in seeds.items():
         for seed in its_seeds:
-            for sampler in SAMPLERS:
+            for sampler in trained_under:
                 if (model_name, sampler, seed) not in done:
                     run = train_and_score(data, model_name, sampler, seed, **options)
                     made["runs"].append(run)
@@ -105,10 +107,12 @@ def main(arguments: list[str] | None = None, path: Path = RECORD) -> None:
     parser = argparse.ArgumentParser(prog="python -m studies.movielens_samplers")
     parser.add_argument("--models", nargs="+", default=list(SEEDS), choices=SEEDS)
     parser.add_argument("--seeds", nargs="+", type=int, help="default: three of base, two of dien")
+    parser.add_argument("--samplers", nargs="+", default=SAMPLERS, choices=SAMPLERS)
     options = parser.parse_args(arguments)
     check_writable(path)
     seeds = {name: options.seeds or SEEDS[name] for name in options.models}
-    for run in record(load("movielens-100k"), seeds, path)["runs"]:
+    data = load("movielens-100k")
+    for run in record(data, seeds, path, options.samplers, progress=False)["runs"]:
         scores = {rule: round(score["auc"], 4) for rule, score in run["test"].items()}
         print(f"{run['model']:5} trained with {run['sampler']:10} seed {run['seed']}  {scores}")
 
