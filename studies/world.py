@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
+from dataclasses import asdict
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
-from statistics import mean, stdev
 
 import numpy as np
 from tqdm import tqdm
@@ -35,18 +36,18 @@ T_95 = 2.776  # Student's t: a two-sided 95 % interval from five differences
 
 
 @cache
-def splits(row: str, value: float, seed: int) -> Splits:
+def splits(row: str, value: float, seed: int, times: int = 1) -> Splits:
     """The samples of one setting; the seed draws users and split, the same for every model.
 
-    Only clicks with an interest behind them are asked about, and a longer gap comes with more
+    `times` multiplies the number of users. Only clicks with an interest behind them are asked about, and a longer gap comes with more
     clicks, so each setting has the same number of questions and of relevant clicks.
     """
     knobs = REST | ROWS[row].others
     last_of = value if row == "labels" else 0
-    if not last_of and row != "labels":
+    if row != "labels":
         knobs[ROWS[row].knob] = value
     steps = last_of or round(RELEVANT_CLICKS * (1 + knobs["gap"]))
-    users = 2 * USERS if last_of else USERS  # there is one question a user, not eleven
+    users = times * USERS * (2 if last_of else 1)  # there is one question a user, not eleven
     world = load("interest-world", n_users=users, n_steps=steps, seed=seed, **knobs)
     parts = ctr_samples(world, max_history=steps, seed=seed)
     return Splits(*(_asked(part, last_of) for part in parts))
@@ -138,21 +139,25 @@ def gaps(runs: list[dict], row: str, value: float, ahead: str, behind: str) -> l
 
 def interval(values: list[float]) -> tuple[float, float, float]:
     """Mean, and the ends of its 95 % interval (Student's t, five seeds)."""
-    half = T_95 * stdev(values) / len(values) ** 0.5
-    return mean(values), mean(values) - half, mean(values) + half
+    half = T_95 * statistics.stdev(values) / len(values) ** 0.5
+    mean = statistics.mean(values)
+    return mean, mean - half, mean + half
 
 
-def verdict(runs: list[dict], prediction: Prediction) -> dict:
-    """What came of a prediction: the lead where it was expected, and where it had to vanish."""
-    p = prediction
+def verdict(runs: list[dict], p: Prediction) -> dict:
+    """What came of a prediction: the lead where it was expected, and where it had to vanish.
+
+    Leads are [mean, low, high]; `held_out` is None until those runs are done.
+    """
     lead = interval(gaps(runs, p.row, p.at, p.ahead, p.behind))
-    nulls = {value: interval(gaps(runs, p.row, value, p.ahead, p.behind)) for value in p.null}
-    return {
-        "lead": lead,
-        "nulls": nulls,
-        "verdict": _word(lead, p.least),
-        "null_verdict": _null_word(list(nulls.values())),
-    }
+    nulls = [[v, *interval(gaps(runs, p.row, v, p.ahead, p.behind))] for v in p.null]
+    value = ROWS[p.row].held_out
+    try:
+        held_out = interval(gaps(runs, p.row, value, p.ahead, p.behind))
+    except KeyError:
+        held_out = None
+    found = {"lead": lead, "nulls": nulls, "held_out_value": value, "held_out": held_out}
+    return found | {"verdict": _word(lead, p.least), "null_verdict": _null_word(nulls)}
 
 
 def _word(lead: tuple[float, float, float], least: float) -> str:
@@ -164,17 +169,22 @@ def _word(lead: tuple[float, float, float], least: float) -> str:
     return "held" if middle >= least else "held in sign, smaller than predicted"
 
 
-def _null_word(nulls: list[tuple[float, float, float]]) -> str:
-    """Null: the mean is small. A lead that is small, yet never absent, is still called null."""
-    return "held" if all(abs(middle) <= NULL_WITHIN for middle, _, _ in nulls) else "failed"
+def _null_word(nulls: list[list[float]]) -> str:
+    """Null: the mean lead is within NULL_WITHIN, or its interval includes 0."""
+    fine = (abs(mean) <= NULL_WITHIN or low <= 0 <= high for _, mean, low, high in nulls)
+    return "held" if all(fine) else "failed"
 
 
-def verdicts(runs: list[dict]) -> list[tuple[Prediction, dict]]:
-    """Each prediction with what came of it."""
-    return [(prediction, verdict(runs, prediction)) for prediction in PREDICTIONS]
+def conclude(path: Path = RESULT) -> None:
+    """Write into the record each prediction with what came of it."""
+    content = json.loads(path.read_text(encoding="utf8"))
+    content["rows"] = {name: asdict(row) for name, row in ROWS.items()}
+    content["predictions"] = [asdict(p) | verdict(content["runs"], p) for p in PREDICTIONS]
+    save_json(path, content)
 
 
 if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--held-out", action="store_true", help="the values nobody looked at")
     record(options.parse_args().held_out)
+    conclude()
