@@ -1,4 +1,4 @@
-"""The short run of chapter 09, repeated: three models and two controls on 300 people's films.
+"""The short run of chapter 09, repeated: four models and two controls on 300 people's films.
 
 python -m studies.films_in_brief. Each run takes a few seconds of one core, so a reader can repeat
 all of it; the full-size comparisons are movielens-100k.json and movielens-controls.json. A run that
@@ -25,7 +25,7 @@ PEOPLE, STEPS = 300, 20
 OPTIONS = {"epochs": 4, "learning_rate": 3e-3}
 ORDERS = {"as rated": None, "ties shuffled": TIES, "sessions shuffled": SESSION}
 MODELS = {
-    "as rated": ("base", "din", "dien"),
+    "as rated": ("base", "din", "augru", "dien"),
     "ties shuffled": ("din", "dien"),
     "sessions shuffled": ("din", "dien"),
 }
