@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -54,3 +55,19 @@ def make_batch(lengths, *, n_items=20, n_categories=5, steps=None, seed=0) -> Ba
 def batch() -> Batch:
     """Lengths 5, 1, 0, 3, padded to 7."""
     return make_batch([5, 1, 0, 3], steps=7)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium of the system, for the tests of what a reader sees."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip(f"BROWSER TESTS SKIPPED: none of {', '.join(names)} is installed")
+    root = hasattr(os, "geteuid") and os.geteuid() == 0  # Chromium's sandbox refuses root
+    options = ["--disable-gpu", *(["--no-sandbox"] if root else [])]
+    with playwright.sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=path, args=options)
+        yield found
+        found.close()

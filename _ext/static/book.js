@@ -5,13 +5,15 @@ function isCut(box) {
 
 // A box that scrolls sideways can be reached with Tab, and says what it is.
 function makeScrollable() {
+  let count = 0; // each region has a name of its own
   for (const box of document.querySelectorAll("article .pst-scrollable-table-container, article div.math")) {
     if (isCut(box)) {
+      count += 1;
       box.tabIndex = 0;
       box.setAttribute("role", "region");
-      box.setAttribute("aria-label", box.matches("div.math") ? "wide equation" : "wide table");
+      box.setAttribute("aria-label", `wide ${box.matches("div.math") ? "equation" : "table"}, number ${count}`);
     } else {
-      box.removeAttribute("tabindex");
+      for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
     }
   }
 }

@@ -65,7 +65,7 @@ export const marker = (shape, x, y, r = 4, more = {}) =>
   tag("path", { class: "dot", d: OUTLINES[shape](r), transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`, ...more });
 
 // Scales of one chart, its grid, and lines with markers.
-export function chart({ width, height, left = 34, right = 12, top = 10, bottom = 26, x, y }) {
+export function chart({ width, height, left = 38, right = 12, top = 10, bottom = 26, x, y }) {
   const px = (value) => left + ((value - x[0]) / (x[1] - x[0])) * (width - left - right);
   const py = (value) => height - bottom - ((value - y[0]) / (y[1] - y[0])) * (height - top - bottom);
   return {
@@ -207,12 +207,17 @@ export function figure(root, model, spec) {
     const see = element("p", { class: "live-see", hidden: true }, element("strong", {}, "See: "), element("span"));
     const mark = element("span", { class: "live-done" });
     const node = element("li", {}, element("p", {}, element("strong", {}, "Try: "), step.text, " ",
-      element("button", { type: "button", click: () => go(step.set(read(), start)) }, "Show me",
+      element("button", { type: "button", click: () => {
+        one.asked = true;
+        go(step.set(read(), start));
+        soon();
+      } }, "Show me",
         element("span", { class: "live-hidden" }, ` step ${i + 1}`)), mark), see);
-    return { step, node, see, mark };
+    const one = { step, node, see, mark, asked: false };
+    return one;
   });
   const reset = element("button", { type: "button", click: () => {
-    for (const { see, mark } of tries) [see.hidden, mark.textContent] = [true, ""];
+    for (const one of tries) [one.see.hidden, one.mark.textContent, one.asked] = [true, "", false];
     go(start);
   } }, "Start again");
   const shown = element("p", { class: "live-say", "aria-hidden": "true" });
@@ -251,8 +256,10 @@ export function figure(root, model, spec) {
     let words = spec.say(state, result);
     shown.textContent = words;
     svg.setAttribute("aria-label", words);
-    for (const { step, see, mark } of tries) {
-      if (see.hidden && step.done(state, result)) {
+    for (const one of tries) {
+      const { step, see, mark } = one, done = step.done(state, result);
+      one.asked ||= !done; // a step that holds from the start has to be asked for, or left first
+      if (see.hidden && done && one.asked) {
         [see.hidden, mark.textContent] = [false, " ✓ done"];
         see.lastChild.textContent = typeof step.see === "function" ? step.see(state, result) : step.see;
         words += ` ${see.textContent}`;

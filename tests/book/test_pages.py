@@ -1,0 +1,172 @@
+"""The built book in Chromium: from a folder, without a network, for every reader."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+WEIGHT = 1_500_000  # bytes a page may have beyond what all pages share
+# What others write into every page: axe's rule -> the element, and why we live with it.
+BIBLIOGRAPHY = 'role="doc-biblioentry"'  # docutils: each entry is announced, only not as a list
+THEMES_OWN = {
+    "region": "sidebar-primary-item",  # the theme: the book's title stands outside its navigation
+    "aria-allowed-role": BIBLIOGRAPHY,
+    "aria-deprecated-role": BIBLIOGRAPHY,
+    "aria-required-children": 'class="citation-list"',
+}
+# Left out to save minutes: MathJax's own markup, and in the chapters the thousands of coloured
+# words of code, whose colours are looked at on the other pages.
+MATHS, CODE = ["mjx-container"], [".highlight"]
+AXE_REPORTS = {"resultTypes": ["violations"]}
+SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory, browser) -> Path:
+    """The pages, built once for all tests, away from the repository."""
+    builder = Path(sys.executable).with_name("jupyter-book")
+    if not builder.exists():
+        pytest.skip("needs jupyter-book: pip install -r requirements-book.txt")
+    folder = tmp_path_factory.mktemp("book")
+    command = [builder, "build", ROOT, "--path-output", folder, "--all", "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf8", check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return folder / "_build/html"
+
+
+@pytest.fixture(scope="session")
+def pages(book) -> list[Path]:
+    """Every page that a reader can open."""
+    found = sorted(book.glob("**/*.html"))
+    found = [page for page in found if "_static" not in page.parts]
+    found.remove(book / "index.html")  # leads on to book/index.html at once
+    assert len(found) >= 8
+    return found
+
+
+@pytest.fixture
+def reader(browser):
+    """Opens pages as a reader without a network; what leaves and what fails is written down."""
+    opened = []
+
+    def open_book(size="wide", theme="light"):
+        context = browser.new_context(
+            viewport=SIZES[size], offline=True, color_scheme=theme, reduced_motion="reduce"
+        )
+        page = context.new_page()
+        page.problems = []
+        page.on("pageerror", lambda error: page.problems.append(f"{page.url}: {error}"))
+        page.on("console", lambda m: m.type == "error" and page.problems.append(m.text))
+        page.on("request", lambda r: note(page, r.url))
+        opened.append(context)
+        return page
+
+    yield open_book
+    for context in opened:
+        context.close()
+
+
+def note(page, address):
+    if not address.startswith(("file:", "data:", "blob:")):
+        page.problems.append(f"{page.url} asks for {address}")
+
+
+def visit(page, file):
+    """Open a page and wait until its mathematics is set."""
+    page.goto(file.as_uri())
+    page.evaluate("window.MathJax?.startup?.promise?.then(() => true)")
+
+
+def test_every_page_opens_from_a_folder_without_a_network(pages, reader):
+    page = reader("phone")
+    for file in pages:
+        visit(page, file)
+        assert page.problems == []
+        assert page.title()
+        if "$" in file.read_text("utf8") or page.locator(".math").count():
+            assert page.locator("mjx-container").count() >= page.locator(".math").count(), file
+        assert page.locator("mjx-merror").count() == 0, file
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, file
+
+
+def test_every_live_figure_is_live(pages, reader):
+    page, seen = reader(), 0
+    for file in pages:
+        names = set(re.findall(r"<(\w+)-figure state=", file.read_text("utf8")))
+        if not names:
+            continue
+        visit(page, file)
+        for element in page.locator(", ".join(f"{name}-figure" for name in names)).all():
+            picture = element.locator(".picture")
+            before = picture.inner_html()
+            slider = element.locator("input[type=range]:visible").first
+            slider.focus()
+            page.keyboard.press("ArrowRight")
+            page.keyboard.press("ArrowRight")
+            assert picture.inner_html() != before or element.locator(".ranking").count()
+            seen += 1
+        assert file.read_text("utf8").count("function gruGates") == 1, file
+    assert seen >= 1
+    assert page.problems == []
+
+
+def test_search_finds_and_leads_to_a_page(book, reader):
+    page = reader()
+    visit(page, book / "search.html")
+    page.goto((book / "search.html").as_uri() + "?q=update+gate")
+    first = page.locator("#search-results li a").first
+    first.wait_for(timeout=5000)
+    first.click()
+    page.wait_for_load_state()
+    assert "search.html" not in page.url
+    assert "update gate" in page.locator("article").inner_text().lower()
+    assert page.problems == []
+
+
+def test_the_navigation_leads_through_every_chapter(pages, book, reader):
+    page, seen = reader(), []
+    visit(page, book / "book/index.html")
+    while True:
+        seen.append(page.url.split("/book/")[-1])
+        following = page.locator("a.right-next")
+        if not following.count():
+            break
+        following.click()
+        page.wait_for_load_state()
+    chapters = {p.name for p in pages if re.match(r"\d\d-", p.name)}
+    assert chapters <= set(seen)
+    assert page.problems == []
+
+
+def test_no_page_is_heavy(pages, book):
+    for file in pages:
+        text = file.read_text("utf8")
+        named = set(re.findall(r'(?:src|href)="([^"#?]+)"', text))
+        files = {(file.parent / name).resolve() for name in named}
+        own = [f for f in files if f.is_file() and "_images" in f.parts]
+        assert len(text.encode()) + sum(f.stat().st_size for f in own) < WEIGHT, file
+
+
+@pytest.mark.parametrize(
+    "n", range(4), ids=["wide-light", "phone-dark", "wide-dark", "phone-light"]
+)
+def test_no_barrier_on_any_page(n, pages, reader):
+    """Each page in one of four settings; the figures alone are looked at in all of them."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe").Axe()
+    page = reader(["wide", "phone", "wide", "phone"][n], ["light", "dark", "dark", "light"][n])
+    for file in pages[n::4]:
+        visit(page, file)
+        without = [MATHS, CODE] if re.match(r"\d\d-", file.name) else [MATHS]
+        found = axe.run(page, {"exclude": without}, AXE_REPORTS).response["violations"]
+        ours = [
+            f"{v['id']}: {node['target']} {node['failureSummary']}"
+            for v in found
+            for node in v["nodes"]
+            if THEMES_OWN.get(v["id"], "no element") not in node["html"]
+        ]
+        assert ours == [], file
