@@ -173,7 +173,7 @@ class Stages(dict):
 
 def measure(name: str, steps: int) -> dict:
     """Read the files, draw the samples of both protocols, train for some steps."""
-    stages = Stages()
+    stages, others = Stages(), round(os.getloadavg()[0], 1)
     with stages.stage("files to interactions"):
         data = load(f"amazon-{name}")
     with stages.stage("interactions to samples"):
@@ -184,7 +184,8 @@ def measure(name: str, steps: int) -> dict:
     epoch = piece_of_an_epoch(splits.train, stages, steps) if steps else None
     with stages.stage("interactions to samples, the paper's protocol"):
         ctr_samples(data, protocol="paper")
-    return {"provenance": made, "stages": stages, "epoch": epoch, "note": data.note}
+    found = {"provenance": made, "stages": stages, "epoch": epoch, "note": data.note}
+    return {**found, "processes_waiting_for_a_core": others}
 
 
 def piece_of_an_epoch(train, stages: Stages, steps: int) -> dict:

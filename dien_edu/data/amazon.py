@@ -22,14 +22,10 @@ SETS = {  # the publisher's word; users, items, reviews
     "amazon-electronics": ("Electronics", (192_403, 63_001, 1_689_188)),
     "amazon-books": ("Books", (603_668, 367_982, 8_898_041)),
 }
-COPIES = {  # for want of the publisher's files: numbers only, no titles, no times
-    "amazon-electronics": (
-        "amazon/AmazonElectronics_x1.zip",
-        "https://huggingface.co/datasets/reczoo/AmazonElectronics_x1/resolve/main/"
-        "AmazonElectronics_x1.zip",
-        "",
-    )
-}
+# For want of the publisher's files: numbers only, no titles, no times.
+ZIP = "AmazonElectronics_x1.zip"
+HUB = "https://huggingface.co/datasets/reczoo/AmazonElectronics_x1/resolve/main/"
+COPIES = {"amazon-electronics": (f"amazon/{ZIP}", HUB + ZIP, "")}
 COPY_HASH = "57a20e82fe736dd495f2eaf0669bf6d0"  # MD5 of its test.csv, which holds every review
 COPY = (
     "This copy has numbers in place of titles, the order of reviews but not their times, and the "
