@@ -54,7 +54,7 @@ def execute(path):
         timeout=1200,
         extra_arguments=["--log-level=ERROR"],
         record_timing=False,
-        store_widget_state=True,  # an Output widget needs it; `tidy` forgets it
+        store_widget_state=False,
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
     )
