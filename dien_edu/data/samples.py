@@ -42,6 +42,8 @@ class Batch:
     def __post_init__(self) -> None:
         steps = torch.arange(self.history_item.shape[1], device=self.history_item.device)
         self.mask = steps < self.history_length[:, None]
+        if self.history_item.device.type != "cpu":  # to look at values is to wait for a GPU
+            return
         late = ((self.history_item != 0) & ~self.mask).any(dim=1)
         if (late & (self.history_item == 0)[:, :1].any(dim=1)).any():
             raise ValueError(
@@ -132,7 +134,8 @@ class Samples:
         generator = None if shuffle is None else np.random.default_rng([2, *key])
         tables = self._tables(np.random.default_rng([3, *key]), negatives, device)
         for rows in self.order(batch_size, generator):
-            yield self._gather(tables, torch.from_numpy(rows).to(device))
+            steps = int(self.length[rows].max())  # here, not on the device: nobody has to wait
+            yield self._gather(tables, torch.from_numpy(rows).to(device), steps)
 
     def _tables(self, generator: Generator, negatives: bool, device) -> dict[str, Tensor]:
         """Everything a batch is gathered from, on the device."""
@@ -144,12 +147,12 @@ class Samples:
             arrays["negative"] = self.sampler(data, np.arange(len(data.item)), generator)
         return {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
 
-    def _gather(self, tables: dict[str, Tensor], rows: Tensor) -> Batch:
-        """Cut one batch: the clicks event − length … event − 1 of each row."""
+    def _gather(self, tables: dict[str, Tensor], rows: Tensor, steps: int) -> Batch:
+        """Cut one batch: the clicks event − length … event − 1 of each row; the longest: steps."""
         event, length, target = (tables[name][rows] for name in ("event", "length", "target"))
-        steps = torch.arange(int(length.max()), device=rows.device)
-        index = (event - length)[:, None] + steps
-        padded = steps >= length[:, None]
+        step = torch.arange(steps, device=rows.device)
+        index = (event - length)[:, None] + step
+        padded = step >= length[:, None]
         index = index.masked_fill(padded, 0)
         values = {"target": target, "history": tables["item"][index].masked_fill(padded, 0)}
         if "negative" in tables:
