@@ -2,8 +2,8 @@
 
 python -m studies.evolutions trains what is missing, measures, and writes the record.
 
-`EXPECTED` was written before any of the models was measured. What a knob of the world does to the three is
-asked in `studies.world`.
+`EXPECTED` was written before any of the models was measured. What a knob of the world does to the
+three is asked in `studies.world`.
 """
 
 from __future__ import annotations
