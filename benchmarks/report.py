@@ -30,7 +30,7 @@ def machine() -> dict:
     return {"cpu": name or platform.machine(), "cores": os.cpu_count()}
 
 
-def how_made(rounds: int) -> dict:
+def how_made(rounds: int, samples: str = "every history is full, there is no padding") -> dict:
     """The provenance of the speeds: ids are random, no data set is involved."""
     spec = Spec(batch=0, steps=0)
     counts = {"items": spec.items, "categories": spec.categories, "seed": 0}
@@ -39,10 +39,10 @@ def how_made(rounds: int) -> dict:
         data,
         "cpu",
         split="none: each contestant trains on one batch again and again",
-        samples="every history is full, there is no padding",
+        samples=samples,
         negatives="uniform",
         rounds=rounds,
-    ) | {"threads": 1}
+    ) | {"threads": 1, "clock": "CPU seconds of the process"}
 
 
 def results(race: Race) -> dict[str, dict]:
@@ -61,6 +61,7 @@ def size_record(size: Size, race: Race) -> dict:
         "results": results(race),
         "ratios": ratios(race.rounds),
         "skipped": race.skipped,
+        "load": round(os.getloadavg()[0], 1),
     }
 
 

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import end_to_end, plots, report
+from benchmarks import end_to_end, floor, plots, report
 from benchmarks.contestants import ALL, CURVES, GROUPS, SIZES, Contestant, Size, chosen
 from benchmarks.environments import ROOT, set_up
 from benchmarks.peers.inputs import Spec
@@ -138,6 +138,8 @@ def main(arguments: list[str] | None = None) -> int:
     except RuntimeError as error:
         print(f"python -m benchmarks.run: {error}", file=sys.stderr)
         return 1
+    if path == RECORD:
+        floor.main()
     print("{cpu}, {cores} cores".format(**run.record["machine"]), _short(path), sep="; ")
     if options.plots:
         print(*map(str, plots.save(run.record, options.plots)), sep="\n")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
-from dien_edu.data import Splits, ctr_samples, load
-from dien_edu.data.samples import SAMPLERS
+from dien_edu.data import Interactions, Splits, ctr_samples, load
+from dien_edu.data.samples import PROTOCOLS, SAMPLERS
 from dien_edu.models import MODELS, ClickModel, build
 from dien_edu.training import (
     CheckpointError,
@@ -66,16 +66,15 @@ def _training_options(verb: Parser) -> None:
     verb.add_argument("--epochs", type=int, default=10, help="at most (default 10)")
     verb.add_argument("--batch-size", type=int, default=256)
     verb.add_argument("--learning-rate", type=float, default=1e-3)
-    verb.add_argument("--max-history", type=int, default=50)
+    verb.add_argument("--protocol", default="book", choices=PROTOCOLS, help="split and samples")
+    verb.add_argument("--max-history", type=int, help="default 50; 100 in the paper's protocol")
     verb.add_argument("--sampler", choices=SAMPLERS, help="who draws the non-clicks")
     verb.add_argument("--split-seed", type=int, default=0)
 
 
 def run_data(options: argparse.Namespace) -> dict:
     """Load a data set, which fetches it if need be, and describe it."""
-    data = load(options.name)
-    if data.note:
-        print(data.note, file=sys.stderr)
+    data = _load(options.name)
     return {"name": data.name, **data.fingerprint()}
 
 
@@ -120,12 +119,21 @@ def run_ablation(options: argparse.Namespace) -> dict:
     }
 
 
-SETTINGS = {"data", "model", "auxiliary_weight", "max_history", "sampler", "split_seed"}
+SAMPLING = ("protocol", "max_history", "sampler")
+SETTINGS = {"data", "model", "auxiliary_weight", "split_seed", *SAMPLING}
+
+
+def _load(name: str) -> Interactions:
+    """Load a data set, and say what its user must know of this copy."""
+    data = load(name)
+    if data.note:
+        print(data.note, file=sys.stderr)
+    return data
 
 
 def _splits(settings: dict) -> Splits:
-    options = {key: settings[key] for key in ("max_history", "sampler")}
-    return ctr_samples(load(settings["data"]), seed=settings["split_seed"], **options)
+    options = {key: settings[key] for key in SAMPLING}
+    return ctr_samples(_load(settings["data"]), seed=settings["split_seed"], **options)
 
 
 def _model(settings: dict, splits: Splits) -> ClickModel:

@@ -39,8 +39,9 @@ T_95 = 2.776  # Student's t: a two-sided 95 % interval from five differences
 def splits(row: str, value: float, seed: int, times: int = 1) -> Splits:
     """The samples of one setting; the seed draws users and split, the same for every model.
 
-    `times` multiplies the number of users. Only clicks with an interest behind them are asked about, and a longer gap comes with more
-    clicks, so each setting has the same number of questions and of relevant clicks.
+    `times` multiplies the number of users. Only clicks with an interest behind them are asked
+    about, and a longer gap comes with more clicks, so each setting has the same number of questions
+    and of relevant clicks.
     """
     knobs = REST | ROWS[row].others
     last_of = value if row == "labels" else 0

@@ -59,3 +59,15 @@ def test_the_record_is_of_the_data_that_we_load(name):
     except ValueError as error:
         pytest.skip(f"{name} cannot be had here: {error}")
     assert made == {"name": name, **data.fingerprint()}
+
+
+def test_electronics_fits_an_ordinary_machine():
+    """From files of its shape to samples: 90 seconds of one core, 6 GB at most."""
+    path = next(path for path in RESULTS if path.stem == "scale")
+    found = json.loads(path.read_text(encoding="utf8"))["sets"]["electronics"]
+    made = found["made"]["data"]
+    assert (made["users"], made["clicks"]) == (192_403, 1_689_188)
+    names = ("files to interactions", "interactions to samples")
+    assert sum(found["stages"][name]["cpu_seconds"] for name in names) < 90
+    assert max(stage["peak_gib"] for stage in found["stages"].values()) < 6
+    assert found["epoch"]["extrapolated"] is True

@@ -1,7 +1,7 @@
 """A contestant's process: python -m benchmarks.peers.serve NAME '{"spec": {…}, "options": {…}}'.
 
-It says when it is ready; then each line it reads gets one line of JSON: "step" → the seconds of
-one training step, "memory" → MiB needed since it was ready. An error is a line as well.
+It says when it is ready; then each line it reads gets one line of JSON: "step" → the CPU
+seconds of one training step, "memory" → MiB needed since it was ready. An error is a line as well.
 """
 
 from __future__ import annotations
@@ -43,10 +43,13 @@ def versions() -> dict[str, str]:
 
 
 def timed(step: Callable[[], dict | None]) -> dict:
-    """One step and its seconds, plus what the step itself reports."""
-    started = time.perf_counter()
+    """One step and its CPU seconds, plus what the step itself reports.
+
+    With one thread they are the seconds of the clock, less those in which others had the core.
+    """
+    started = time.process_time()
     reported = step()
-    return {"seconds": time.perf_counter() - started, **(reported or {})}
+    return {"seconds": time.process_time() - started, **(reported or {})}
 
 
 def serve(name: str, spec: Spec, options: dict, answers: TextIO) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from dien_edu.data.amazon import SETS, load_amazon
 from dien_edu.data.download import DataError
 from dien_edu.data.interactions import Interactions
+from dien_edu.data.mind import load_mind
 from dien_edu.data.movielens import load_movielens
 from dien_edu.data.samples import Batch, Samples, Splits, ctr_samples
 from dien_edu.data.world import interest_world
@@ -16,6 +17,7 @@ LOADERS = {
     "interest-world": interest_world,
     "movielens-100k": load_movielens,
     **{name: partial(load_amazon, name) for name in SETS},
+    "mind-small": load_mind,
 }
 
 

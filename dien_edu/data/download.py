@@ -117,13 +117,18 @@ def _size_limit(path: Path) -> int:
 
 
 def read_members(path: Path, names: Iterable[str]) -> list[bytes]:
-    """The contents of named members of a zip archive; nothing is unpacked to disk."""
+    """The contents of named members of a zip archive; nothing is unpacked to disk.
+
+    A member may stand in a folder of the archive that `names` do not name.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
-            for member in archive.namelist():
+            members = archive.namelist()
+            for member in members:
                 if member.startswith("/") or ".." in member.split("/") or set(member) & set("\\:"):
                     raise DataError(f"{path} has the unsafe member {member!r}: delete it")
-            wanted = [archive.getinfo(name) for name in names]
+            found = (next((m for m in members if f"/{m}".endswith(f"/{n}")), n) for n in names)
+            wanted = [archive.getinfo(name) for name in found]
             if sum(member.file_size for member in wanted) >= _size_limit(path):
                 raise DataError(f"{path} grows more than {LARGEST_RATIO} times: delete it")
             # The size is passed on: a header that lies about it must not fill the memory.

@@ -20,7 +20,7 @@ class Interactions:
     user_start        (U + 1,) int64, user u's clicks are `item[user_start[u]:user_start[u + 1]]`
     category_of_item  (I + 1,) int64, entry 0 is 0
     item_names        I + 1 titles, category_names C + 1 names; entry 0 is ""
-    shown             (N, K) int64 or None: items shown at that step and not clicked
+    shown             (N, K) int64 or None: items shown at that step and not clicked, then zeros
     truth             arrays that only a generated data set knows; {} elsewhere
     note              what a reader must know of this copy, one sentence or ""
     """

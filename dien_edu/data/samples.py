@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from torch import Tensor
 
 from dien_edu.data.interactions import Interactions
 
 # (interactions, events (M,), generator) -> one item for each event that its user did not click
-Sampler = Callable[[Interactions, np.ndarray, np.random.Generator], np.ndarray]
+Sampler = Callable[[Interactions, np.ndarray, Generator], np.ndarray]
 
 
 @dataclass
@@ -41,6 +42,8 @@ class Batch:
     def __post_init__(self) -> None:
         steps = torch.arange(self.history_item.shape[1], device=self.history_item.device)
         self.mask = steps < self.history_length[:, None]
+        if self.history_item.device.type != "cpu":  # to look at values is to wait for a GPU
+            return
         late = ((self.history_item != 0) & ~self.mask).any(dim=1)
         if (late & (self.history_item == 0)[:, :1].any(dim=1)).any():
             raise ValueError(
@@ -65,10 +68,14 @@ class Samples:
 
     def __init__(
         self, interactions: Interactions, events: np.ndarray, sampler: Sampler,
-        max_history: int, seed: int,
+        max_history: int, seed: int, protocol: str = "book",
     ):  # fmt: skip
-        self.interactions, self.sampler = interactions, sampler
+        self.interactions, self.sampler, self.protocol = interactions, sampler, protocol
         self.max_history, self.seed = max_history, seed
+        self.known, self.category = (
+            np.arange(interactions.n_items + 1),
+            interactions.category_of_item,
+        )
         clicked = interactions.item[events]
         skipped = sampler(interactions, events, np.random.default_rng([1, seed]))
         self.event = np.concatenate([events, events])
@@ -81,6 +88,12 @@ class Samples:
     def __len__(self) -> int:
         return len(self.event)
 
+    def restrict(self, items: np.ndarray) -> None:
+        """Let a model see these items and their categories; any other becomes number 0."""
+        categories = self.interactions.category_of_item
+        self.known = np.where(np.isin(self.known, items), self.known, 0)
+        self.category = np.where(np.isin(categories, categories[items]), categories, 0)
+
     def subset(self, rows: np.ndarray) -> Samples:
         """The samples `rows` alone, of the same clicks."""
         part = copy.copy(self)
@@ -88,7 +101,7 @@ class Samples:
             setattr(part, name, getattr(self, name)[rows])
         return part
 
-    def order(self, batch_size: int, generator: np.random.Generator | None) -> list[np.ndarray]:
+    def order(self, batch_size: int, generator: Generator | None) -> list[np.ndarray]:
         """Which samples stand in which batch: with a generator shuffled, without by length.
 
         Batches of like lengths have less padding, and the fixed order, for scoring, uses that. In
@@ -121,134 +134,208 @@ class Samples:
         generator = None if shuffle is None else np.random.default_rng([2, *key])
         tables = self._tables(np.random.default_rng([3, *key]), negatives, device)
         for rows in self.order(batch_size, generator):
-            yield self._gather(tables, torch.from_numpy(rows).to(device))
+            steps = int(self.length[rows].max())  # here, not on the device: nobody has to wait
+            yield self._gather(tables, torch.from_numpy(rows).to(device), steps)
 
-    def _tables(self, generator: np.random.Generator, negatives: bool, device) -> dict[str, Tensor]:
+    def _tables(self, generator: Generator, negatives: bool, device) -> dict[str, Tensor]:
         """Everything a batch is gathered from, on the device."""
         data = self.interactions
-        names = ("event", "target", "user", "length")
+        names = ("event", "target", "user", "length", "known", "category")
         arrays = {name: getattr(self, name) for name in names}
-        arrays |= {"label": self.label.astype(np.float32), "category": data.category_of_item}
-        arrays |= {"item": data.item}
+        arrays |= {"label": self.label.astype(np.float32), "item": data.item}
         if negatives:
             arrays["negative"] = self.sampler(data, np.arange(len(data.item)), generator)
         return {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
 
-    def _gather(self, tables: dict[str, Tensor], rows: Tensor) -> Batch:
-        """Cut one batch: the clicks event − length … event − 1 of each row."""
+    def _gather(self, tables: dict[str, Tensor], rows: Tensor, steps: int) -> Batch:
+        """Cut one batch: the clicks event − length … event − 1 of each row; the longest: steps."""
         event, length, target = (tables[name][rows] for name in ("event", "length", "target"))
-        steps = torch.arange(int(length.max()), device=rows.device)
-        index = (event - length)[:, None] + steps
-        padded = steps >= length[:, None]
+        step = torch.arange(steps, device=rows.device)
+        index = (event - length)[:, None] + step
+        padded = step >= length[:, None]
         index = index.masked_fill(padded, 0)
-        category = tables["category"]
-        values = {"history": tables["item"][index].masked_fill(padded, 0)}
+        values = {"target": target, "history": tables["item"][index].masked_fill(padded, 0)}
         if "negative" in tables:
             values["negative"] = tables["negative"][index].masked_fill(padded, 0)
-        columns = {f"{k}_item": v for k, v in values.items()}
-        columns |= {f"{k}_category": category[v] for k, v in values.items()}
-        return Batch(
-            user=tables["user"][rows], label=tables["label"][rows], history_length=length,
-            target_item=target, target_category=category[target], **columns,
-        )  # fmt: skip
+        columns = {f"{k}_item": tables["known"][v] for k, v in values.items()}
+        columns |= {f"{k}_category": tables["category"][v] for k, v in values.items()}
+        user, label = tables["user"][rows], tables["label"][rows]
+        return Batch(user=user, label=label, history_length=length, **columns)
 
 
 class Splits(NamedTuple):
-    """Samples of disjoint users: 80 %, 10 %, 10 %."""
+    """Samples of disjoint users."""
 
     train: Samples
     validation: Samples
     test: Samples
 
 
-def popularity(data: Interactions, events: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def popularity(data: Interactions, events: np.ndarray, rng: Generator) -> np.ndarray:
     """An item drawn as often as it is clicked, never one of the user's own; (M,) -> (M,)."""
     return _never_own(data, events, lambda m: data.item[rng.integers(len(data.item), size=m)])
 
 
-def uniform(data: Interactions, events: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def uniform(data: Interactions, events: np.ndarray, rng: Generator) -> np.ndarray:
     """Any item alike, never one of the user's own. A model can then win by popularity alone."""
     return _never_own(data, events, lambda m: rng.integers(1, data.n_items + 1, size=m))
 
 
-def impressions(data: Interactions, events: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """An item that was shown at that very step and not clicked; needs `data.shown`."""
+def any_click(data: Interactions, events: np.ndarray, rng: Generator) -> np.ndarray:
+    """As the paper's code draws: the item of any click, drawn again only if it is the very one."""
+
+    def draw(m: int) -> np.ndarray:
+        return data.item[rng.integers(len(data.item), size=m)]
+
+    return _redrawn(data, events, draw, lambda rows, items: items == data.item[events[rows]])
+
+
+def impressions(data: Interactions, events: np.ndarray, rng: Generator) -> np.ndarray:
+    """An item that was shown at that very step and not clicked; by popularity where none was."""
+    return _from_shown(data, events, rng, np.arange(len(data.item)), own_items=True)
+
+
+def user_impressions(data: Interactions, events: np.ndarray, rng: Generator) -> np.ndarray:
+    """An item shown to the user at any step and never clicked; by popularity where none was."""
+    return _from_shown(data, events, rng, data.user, own_items=False)
+
+
+SAMPLERS = {f.__name__: f for f in (popularity, uniform, impressions, user_impressions, any_click)}
+PROTOCOLS = {"book": 50, "paper": 100}  # name: the longest history, if no other is asked for
+
+
+def _from_shown(
+    data: Interactions, events: np.ndarray, rng: Generator, group: np.ndarray, own_items: bool
+) -> np.ndarray:
+    """One of all items that were shown in the click's group; `group` (N,) never falls."""
     if data.shown is None:
-        raise ValueError(
-            f"{data.name} records no impressions: use sampler='popularity' or 'uniform'"
-        )
-    return data.shown[events, rng.integers(data.shown.shape[1], size=len(events))]
+        message = "records no impressions: use sampler='popularity' or 'uniform'"
+        raise ValueError(f"{data.name} {message}")
+    row, place = np.nonzero(data.shown)
+    item = data.shown[row, place]
+    if not own_items:
+        kept = ~_own_items(data)(data.user[row], item)
+        row, item = row[kept], item[kept]
+    start = np.searchsorted(group[row], np.arange(group[-1] + 2))
+    first, count = start[group[events]], np.diff(start)[group[events]]
+    drawn, some = np.zeros(len(events), dtype=np.int64), count > 0
+    drawn[some] = item[first[some] + rng.integers(count[some])]
+    if not some.all():
+        drawn[~some] = popularity(data, events[~some], rng)
+    return drawn
 
 
-SAMPLERS = {"popularity": popularity, "uniform": uniform, "impressions": impressions}
+def _own_items(data: Interactions) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """A function of users and items, (M,) each: did this user click this item, at any time?"""
+    width = data.n_items + 1
+    own = np.unique(data.user * width + data.item)
+
+    def is_own(user: np.ndarray, item: np.ndarray) -> np.ndarray:
+        keys = user * width + item
+        return own[np.minimum(np.searchsorted(own, keys), len(own) - 1)] == keys
+
+    return is_own
 
 
 def _never_own(data: Interactions, events: np.ndarray, draw) -> np.ndarray:
-    """Draw for all events at once, then again for those that hit an item of their user."""
-    width = data.n_items + 1
-    own = np.unique(data.user * width + data.item)
-    user = data.user[events]
+    user, is_own = data.user[events], _own_items(data)
+    return _redrawn(data, events, draw, lambda rows, items: is_own(user[rows], items))
+
+
+def _redrawn(data: Interactions, events: np.ndarray, draw, refused) -> np.ndarray:
+    """Draw for all events at once, then again for those whose item is refused."""
     items = np.zeros(len(events), dtype=np.int64)
     left = np.arange(len(events))
     for _ in range(1000):
         items[left] = draw(len(left))
-        keys = user[left] * width + items[left]
-        place = np.minimum(np.searchsorted(own, keys), len(own) - 1)
-        left = left[own[place] == keys]
+        left = left[refused(left, items[left])]
         if not len(left):
             return items
     raise ValueError(
-        f"found no item that user {user[left[0]]} did not click: the sampler needs a user who "
-        f"leaves some of the {data.n_items} items alone"
+        f"found no item that user {data.user[events[left[0]]]} did not click: the sampler needs "
+        f"a user who leaves some of the {data.n_items} items alone"
     )
 
 
 def ctr_samples(
     interactions: Interactions,
     *,
-    max_history: int = 50,
+    protocol: str = "book",
+    max_history: int | None = None,
     sampler: str | Sampler | None = None,
     seed: int = 0,
 ) -> Splits:
-    """Train, validation and test samples, split BY USER 80/10/10, every prefix a sample.
+    """Train, validation and test samples of disjoint users, by one of two protocols.
 
-    For each click but a user's first: one sample with the click (label 1) and one with a non-click
-    (label 0), both after the last `max_history` clicks before it. `sampler` draws non-clicks:
-    "popularity", "uniform", "impressions" or a function; None takes impressions where the data
-    have them, else popularity. The popularity counts are of all clicks, of all users.
+    "book": users are split 80/10/10, and every prefix is a sample. For each click but a user's
+    first (where impressions are recorded: each that has one): a sample with the click (label 1)
+    and one with a non-click (label 0), both after the last `max_history` clicks before it.
 
-    Raises ValueError for a user with one click, for fewer than 10 users, an unknown sampler.
+    "paper": what the paper's code does. Only the LAST click of a user is a target, after all clicks
+    before it. Each user is a test user with probability 1/10. Non-clicks are drawn by `any_click`,
+    those of the history anew in each epoch. A model sees the items and categories of the training
+    users only; any other is number 0, unknown. Two differences: the code has no validation users,
+    and keeps the epoch that is best on TEST; here each user that is left is a validation user
+    with probability 1/10, so that the epoch is chosen honestly. And the code gives the model a
+    user number, which is the same for all test users; here a model never sees the user.
+
+    `max_history` is 50 in the book's protocol, 100 in the paper's. `sampler` draws non-clicks: a
+    name in `SAMPLERS` or a function; None takes impressions where the data have them, else
+    popularity. The popularity counts are of all clicks, of all users.
+
+    Raises ValueError for a user with one click, for fewer than 10 users, an unknown protocol or
+    sampler, and where chance leaves a part without users.
     """
     lengths = np.diff(interactions.user_start)
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"protocol is {protocol!r}, expected {' or '.join(PROTOCOLS)}: choose one")
+    max_history = PROTOCOLS[protocol] if max_history is None else max_history
     if max_history < 1:
         raise ValueError(f"max_history is {max_history}, expected at least 1")
     if interactions.n_users < 10:
-        raise ValueError(f"{interactions.n_users} users, expected 10 or more for an 80/10/10 split")
+        raise ValueError(f"{interactions.n_users} users, expected 10 or more for a split by user")
     if lengths.min() < 2:
         raise ValueError(
             f"user {lengths.argmin()} has {lengths.min()} click(s), expected at least 2: one for "
             "the history and one to predict. Drop such users."
         )
-    draw = _find_sampler(interactions, sampler)
-    users = np.random.default_rng([0, seed]).permutation(interactions.n_users)
-    part = np.zeros(interactions.n_users, dtype=np.int64)
-    tenth = interactions.n_users // 10
-    part[users[:tenth]], part[users[tenth : 2 * tenth]] = 2, 1
-    first = np.zeros(len(interactions.item), dtype=bool)
-    first[interactions.user_start[:-1]] = True
-    part_of_event = np.where(first, -1, part[interactions.user])
-    return Splits(
-        *(
-            Samples(interactions, np.flatnonzero(part_of_event == p), draw, max_history, seed)
-            for p in range(3)
+    draw = _find_sampler(interactions, sampler, protocol)
+    part = _parts(interactions, protocol, seed)
+    events = [np.flatnonzero(part == p) for p in range(3)]
+    if not all(map(len, events)):
+        raise ValueError(
+            f"with seed {seed} a part of {interactions.name} has no samples "
+            f"{list(map(len, events))}: take another seed, or more users"
         )
-    )
+    splits = Splits(*(Samples(interactions, e, draw, max_history, seed, protocol) for e in events))
+    if protocol == "paper":
+        trained = interactions.item[np.isin(interactions.user, splits.train.user)]
+        for samples in splits:
+            samples.restrict(np.union1d(trained, splits.train.target))
+    return splits
 
 
-def _find_sampler(interactions: Interactions, sampler: str | Sampler | None) -> Sampler:
+def _parts(data: Interactions, protocol: str, seed: int) -> np.ndarray:
+    """(N,) where each click is predicted: 0 train, 1 validation, 2 test, -1 nowhere."""
+    rng, part = np.random.default_rng([0, seed]), np.zeros(data.n_users, dtype=np.int64)
+    target = np.zeros(len(data.item), dtype=bool)
+    if protocol == "paper":
+        validation, test = rng.integers(1, 11, size=(2, data.n_users)) == 2  # as in the code
+        part[validation], part[test] = 1, 2
+        target[data.user_start[1:] - 1] = True
+    else:
+        users, tenth = rng.permutation(data.n_users), data.n_users // 10
+        part[users[:tenth]], part[users[tenth : 2 * tenth]] = 2, 1
+        target |= True if data.shown is None else data.shown[:, 0] != 0
+        target[data.user_start[:-1]] = False
+    return np.where(target, part[data.user], -1)
+
+
+def _find_sampler(data: Interactions, sampler: str | Sampler | None, protocol: str) -> Sampler:
     if callable(sampler):
         return sampler
-    name = sampler or ("popularity" if interactions.shown is None else "impressions")
+    own = "popularity" if data.shown is None else "impressions"
+    name = sampler or ("any_click" if protocol == "paper" else own)
     if name not in SAMPLERS:
         raise ValueError(f"sampler is {name!r}, expected {', '.join(SAMPLERS)} or a function")
     return SAMPLERS[name]

@@ -2,8 +2,9 @@
 
 The loop in `layers/gru.py` is the reference. A kernel computes the same numbers in one call, with
 a backward pass written by hand. Each of `cpu` and `cuda` offers `supports`, which says why it
-cannot run, or "", and an autograd function. They are imported when first used: the package works
-without Numba and without Triton.
+cannot run, or "", and an autograd function. `lookup`, `rows` and `auxiliary` are the rest of a
+training step on a CPU, `memory` is where their large arrays wait for the next one. All are
+imported when first used: the package works without Numba and without Triton.
 """
 
 from __future__ import annotations
@@ -53,20 +54,60 @@ def run(
     return states, states[:, -1]
 
 
-def look_up(tables: list[Tensor], ids: list[Tensor]) -> Tensor:
-    """The rows `ids` (…) of each table (N_k, n_k), side by side: (…, Σ n_k). Row 0 is padding."""
-    on_cpu = tables[0].device.type == "cpu"
-    if not on_cpu or kernel("cpu").supports(tables[0]):
+def auxiliary_loss(
+    interests: Tensor, behaviours: Tensor, negatives: Tensor, mask: Tensor, weights: list[Tensor]
+) -> Tensor | None:
+    """Equation (6) as in `layers.AuxiliaryLoss`; None where its own operations have to run.
+
+    `weights`: weight and bias of each of the three layers of its network, or nothing.
+    """
+    if not compiled_for(interests, behaviours, negatives, *weights):
+        return None
+    return kernel("auxiliary").run(interests, behaviours, negatives, mask, weights)
+
+
+def compiled_for(*tensors: Tensor) -> bool:
+    """Are these of one kind, and one that the compiled loops of the CPU take? Says nothing."""
+    kinds = {(tensor.dtype, tensor.device.type) for tensor in tensors}
+    return kinds <= {(tensors[0].dtype, "cpu")} and not kernel("cpu").supports(tensors[0])
+
+
+def dots(rows: Tensor, query: Tensor) -> Tensor:
+    """The inner product of every step with its history's query: (B, T, n), (B, n) -> (B, T)."""
+    if not compiled_for(rows, query):
+        return (rows * query[:, None]).sum(dim=-1)
+    by_step = kernel("rows").Dots.apply(rows.transpose(0, 1).contiguous(), query.contiguous())
+    return by_step.T
+
+
+def sum_steps(rows: Tensor, mask: Tensor) -> Tensor:
+    """The sum over the real steps: (B, T, n), bool (B, T) -> (B, n)."""
+    if not compiled_for(rows):
+        return (rows * mask[..., None]).sum(dim=1)
+    return kernel("rows").Sum.apply(rows.transpose(0, 1).contiguous(), mask.sum(dim=1))
+
+
+def look_up(tables: list[Tensor], *groups: list[Tensor]) -> list[Tensor]:
+    """The rows `ids` (…) of each table (N_k, n_k), side by side: (…, Σ n_k), for each group.
+
+    A group is a list of ids, one tensor for each table. Row 0 is padding. All groups together have
+    one gradient, which is as large as the tables, however few rows it touches.
+    """
+    if not compiled_for(*tables):
+        ids = [torch.cat([i.reshape(-1) for i in column]) for column in zip(*groups, strict=True)]
         rows = [F.embedding(i, t, padding_idx=0) for i, t in zip(ids, tables, strict=True)]
-        return torch.cat(rows, dim=-1)
-    flat = [numbers.reshape(-1) for numbers in ids]
-    rows = kernel("lookup").Lookup.apply(*tables, *flat)
-    return rows.view(*ids[0].shape, rows.shape[1])
+        found = torch.cat(rows, dim=-1).split([group[0].numel() for group in groups])
+    else:
+        flat = [ids.reshape(-1) for group in groups for ids in group]
+        found = kernel("lookup").Lookup.apply(len(tables), *tables, *flat)
+    return [
+        rows.view(*ids[0].shape, rows.shape[1]) for rows, ids in zip(found, groups, strict=True)
+    ]
 
 
 def kernel(name: str):
-    """The module "cpu", "cuda" or "lookup", imported when first used; None for another name."""
-    known = ("cpu", "cuda", "lookup")
+    """One of these modules, imported when first used; None for another name."""
+    known = ("cpu", "cuda", "lookup", "rows", "auxiliary")
     return importlib.import_module(f"{__name__}.{name}") if name in known else None
 
 

@@ -6,8 +6,9 @@ Five things make it fast:
 - The gates of a step are two products and one loop over the block.
 - W i + b is part of the step. Hoisted out of the loop it is one large product, but 3H numbers a
   step then go to memory and back; here they never leave the cache.
-- Backward computes the gates again instead of reading what forward stored: a product in the cache
-  is cheaper than memory. Forward keeps its inputs and the states, nothing else.
+- Forward keeps u, r, h̃ and U^h h for backward, 4H numbers a step, in the order in which backward
+  reads them. To compute them anew would cost two of its six products and three tanh. It pays
+  only with memory that is not fresh (`memory.py`): 59 MB of new pages cost more than they save.
 - Memory is laid out step by step, in the order in which it is walked. Rows are sorted by length:
   those that still live at a step stand in front, and padding costs nothing.
 
@@ -27,7 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dien_edu.kernels import refuse_second_derivatives
+from dien_edu.kernels import memory, refuse_second_derivatives
 
 try:
     import numba
@@ -145,27 +146,38 @@ def shares(rule, a):
 
 
 @compiled
-def step_forward(rule, attention, from_input, from_state, state):
-    """Equations (2)–(5): `state` (n, H) is h_{t−1} on entry and h_t on return.
+def gates(from_input, from_state, u, r, candidate):
+    """Equations (2)–(4), each (n, H): σ(x) = ½ + ½ tanh(½ x).
 
-    attention (n, 1) · from_input (n, 3, H) is W i + b, from_state (n, 3, H) is U h_{t−1} ·
-    σ(x) = ½ + ½ tanh(½ x).
+    from_input (n, 3, H) is W i + b, from_state (n, 3, H) is U h_{t−1}.
     """
-    one, half = state.dtype.type(1), state.dtype.type(0.5)
-    for b in range(len(state)):
+    half = u.dtype.type(0.5)
+    for b in range(len(u)):
+        for j in range(u.shape[1]):
+            reset = half + half * tanh(half * (from_input[b, 1, j] + from_state[b, 1, j]))
+            u[b, j] = half + half * tanh(half * (from_input[b, 0, j] + from_state[b, 0, j]))
+            r[b, j] = reset
+            candidate[b, j] = tanh(from_input[b, 2, j] + reset * from_state[b, 2, j])
+
+
+@compiled
+def step_forward(rule, attention, u, candidate, state):
+    """Equation (5): `state` (n, H) is h_{t−1} on entry and h_t on return; attention (n, 1)."""
+    one = state.dtype.type(1)
+    for b in range(len(u)):
         p, q = shares(rule, attention[b, 0])
-        for j in range(state.shape[1]):
-            u = half + half * tanh(half * (from_input[b, 0, j] + from_state[b, 0, j]))
-            r = half + half * tanh(half * (from_input[b, 1, j] + from_state[b, 1, j]))
-            candidate = tanh(from_input[b, 2, j] + r * from_state[b, 2, j])
-            s = p + q * u
-            state[b, j] = (one - s) * state[b, j] + s * candidate
+        for j in range(u.shape[1]):
+            s = p + q * u[b, j]
+            state[b, j] = (one - s) * state[b, j] + s * candidate[b, j]
 
 
 @compiled
 def walk_forward(rule, inputs, attention, order, lengths, start, weight_input, weight_hidden,
-                 states, last):  # fmt: skip
-    """Fill `states` (T, B, H) and `last` (B, H). `order` lists the rows, the longest first.
+                 states, last, kept):  # fmt: skip
+    """Fill `states` (T, B, H), `last` (B, H) and `kept` (T, 4, B, H): u, r, h̃, U^h h_{t−1}.
+
+    `order` lists the rows, the longest first; `kept` is in that order. It has no steps where no
+    backward will come.
 
     inputs (T, B, I) · attention (T, B, 1) · start (B, H) · weight_hidden (3H, H) · weight_input
     (3H, I + 1): its last column is the bias, which is the weight of an input that is always 1.
@@ -178,23 +190,26 @@ def walk_forward(rule, inputs, attention, order, lengths, start, weight_input, w
     from_state = np.empty((BLOCK, 3 * hidden), start.dtype)
     input_gates = from_input.reshape(BLOCK, 3, hidden)
     state_gates = from_state.reshape(BLOCK, 3, hidden)
+    u, r, candidate = np.empty_like(h), np.empty_like(h), np.empty_like(h)
     for first in range(0, batch, BLOCK):
         rows = order[first : first + BLOCK]
         n = len(rows)  # how many of them still live
         gather(rows, start, h)
-        for t in range(lengths[rows[0]]):
-            while lengths[rows[n - 1]] <= t:
+        for t in range(len(states)):
+            while n and lengths[rows[n - 1]] <= t:
                 n -= 1
             gather(rows[:n], inputs[t], x)
             gather(rows[:n], attention[t], a)
             np.dot(x[:n], input_t, from_input[:n])
             np.dot(h[:n], hidden_t, from_state[:n])
-            step_forward(rule, a, input_gates, state_gates, h[:n])
-            scatter(rows[:n], h, states[t])
-        for b in range(len(rows)):  # padded steps copy the state
-            row = rows[b]
-            for t in range(lengths[row], len(states)):
-                scatter(rows[b : b + 1], h[b : b + 1], states[t])
+            gates(input_gates, state_gates, u[:n], r, candidate)
+            step_forward(rule, a, u[:n], candidate, h)
+            scatter(rows, h, states[t])  # a padded step copies the state
+            if len(kept):
+                copy(u, kept[t, 0, first : first + n])
+                copy(r, kept[t, 1, first : first + n])
+                copy(candidate, kept[t, 2, first : first + n])
+                take(state_gates, 2, kept[t, 3, first : first + n])
         scatter(rows, h, last)
 
 
@@ -217,22 +232,10 @@ def walk_forward(rule, inputs, attention, order, lengths, start, weight_input, w
 #
 #     dW += xᵀ i_t      di_t = x W      dU += gᵀ h_{t−1}      dh_{t−1} = d ∘ (1 − s) + g U
 #
-# The arithmetic is in three loops, because a compiler vectorises a loop only if it can tell that
+# The arithmetic is in several loops, because a compiler vectorises a loop only if it can tell that
 # what it writes is not what it reads: few arrays a loop, each gate in an array of its own.
 @compiled
-def gates_again(from_input, from_state, u, r, candidate):
-    """The gates as in `step_forward`, each (n, H)."""
-    half = u.dtype.type(0.5)
-    for b in range(len(u)):
-        for j in range(u.shape[1]):
-            reset = half + half * tanh(half * (from_input[b, 1, j] + from_state[b, 1, j]))
-            u[b, j] = half + half * tanh(half * (from_input[b, 0, j] + from_state[b, 0, j]))
-            r[b, j] = reset
-            candidate[b, j] = tanh(from_input[b, 2, j] + reset * from_state[b, 2, j])
-
-
-@compiled
-def step_backward(rule, attention, from_state, before, d_out, d_state, u, r, candidate, g, d_a):
+def step_backward(rule, attention, m, before, d_out, d_state, u, r, candidate, g, d_a):
     """The derivation above. `d_state` (n, H) holds d − d_out on entry, d ∘ (1 − s) on return.
 
     u, r, h̃ turn into dx^u, dx^r, dx^h in place; `g` (n, H) takes r ∘ dx^h, `d_a` (n, 1) takes da.
@@ -252,7 +255,7 @@ def step_backward(rule, attention, from_state, before, d_out, d_state, u, r, can
             candidate[b, j] = d_x
             u[b, j] = q * d_s * u[b, j] * (one - u[b, j])
             g[b, j] = r[b, j] * d_x
-            r[b, j] = d_x * from_state[b, 2, j] * r[b, j] * (one - r[b, j])
+            r[b, j] = d_x * m[b, j] * r[b, j] * (one - r[b, j])
         d_a[b, 0] = total
 
 
@@ -265,35 +268,35 @@ def place(block, gate, gates):
 
 
 @compiled
-def through_padding(rows, lengths, d_states, d_state, d_inputs, d_attention):
-    """A padded step is a copy of the last state: its gradient goes there, its input gets 0."""
-    for b in range(len(rows)):
-        row = rows[b]
-        for t in range(lengths[row], len(d_inputs)):
-            d_attention[t, row] = 0
-            d_inputs[t, row] = 0
-            d_out = d_states[min(t, len(d_states) - 1)]
-            for j in range(d_state.shape[1]):
-                d_state[b, j] += d_out[row, j]
+def take(gates, gate, block):
+    """The way back: one gate of (n, 3, H) into (n, H)."""
+    for b in range(len(block)):
+        for j in range(block.shape[1]):
+            block[b, j] = gates[b, gate, j]
+
+
+@compiled
+def copy(source, target):
+    """The first rows of `source` into `target`, (n, ·)."""
+    for b in range(len(target)):
+        for j in range(target.shape[1]):
+            target[b, j] = source[b, j]
 
 
 @compiled
 def walk_backward(rule, inputs, attention, order, lengths, start, weight_input, weight_hidden,
-                  states, d_states, d_last,
+                  states, kept, d_states, d_last,
                   d_inputs, d_attention, d_start, d_weight_input, d_weight_hidden):  # fmt: skip
     """Fill the five gradients, from the last step to the first.
 
     Where no gradient comes from `states`, one step of zeros in `d_states` stands for all steps.
     """
     batch, hidden = start.shape
-    input_t, hidden_t = np.ascontiguousarray(weight_input.T), np.ascontiguousarray(weight_hidden.T)
-    x = np.ones((BLOCK, len(input_t)), start.dtype)
-    d_x = np.empty_like(x)
+    without_bias = np.ascontiguousarray(weight_input[:, :-1])
+    x = np.ones((BLOCK, weight_input.shape[1]), start.dtype)
+    d_x = np.empty((BLOCK, without_bias.shape[1]), start.dtype)
     a, d_a = np.empty((BLOCK, 1), start.dtype), np.empty((BLOCK, 1), start.dtype)
-    from_input = np.empty((BLOCK, 3 * hidden), start.dtype)
-    from_state, d_product = np.empty_like(from_input), np.empty_like(from_input)
-    input_gates = from_input.reshape(BLOCK, 3, hidden)
-    state_gates = from_state.reshape(BLOCK, 3, hidden)
+    d_product = np.empty((BLOCK, 3 * hidden), start.dtype)
     d_gates = d_product.reshape(BLOCK, 3, hidden)
     before = np.empty((BLOCK, hidden), start.dtype)
     d_state, d_out, more = np.empty_like(before), np.empty_like(before), np.empty_like(before)
@@ -305,33 +308,35 @@ def walk_backward(rule, inputs, attention, order, lengths, start, weight_input, 
     for first in range(0, batch, BLOCK):
         rows = order[first : first + BLOCK]
         gather(rows, d_last, d_state)
-        through_padding(rows, lengths, d_states, d_state, d_inputs, d_attention)
+        d_x[:], d_a[:] = 0, 0  # what the inputs of padded steps get
         n = 0  # how many of them already live
-        for t in range(lengths[rows[0]] - 1, -1, -1):
+        for t in range(len(d_inputs) - 1, -1, -1):
             while n < len(rows) and lengths[rows[n]] > t:
                 n += 1
             live = rows[:n]
             gather(live, inputs[t], x)
             gather(live, attention[t], a)
             gather(live, states[t - 1] if t else start, before)
-            gather(live, d_states[min(t, len(d_states) - 1)], d_out)
-            np.dot(x[:n], input_t, from_input[:n])
-            np.dot(before[:n], hidden_t, from_state[:n])
-            gates_again(input_gates, state_gates, u[:n], r, candidate)
-            step_backward(rule, a, state_gates, before, d_out, d_state, u[:n], r, candidate, g, d_a)
+            gather(rows, d_states[min(t, len(d_states) - 1)], d_out)
+            add(d_out[n : len(rows)], d_state[n:])  # a padded step is a copy of the last state
+            copy(kept[t, 0, first:], u[:n])
+            copy(kept[t, 1, first:], r[:n])
+            copy(kept[t, 2, first:], candidate[:n])
+            m = kept[t, 3, first:]
+            step_backward(rule, a, m, before, d_out, d_state, u[:n], r, candidate, g, d_a)
             place(u[:n], 0, d_gates)
             place(r[:n], 1, d_gates)
             place(candidate[:n], 2, d_gates)
             np.dot(d_product[:n].T, x[:n], more_input)
-            np.dot(d_product[:n], weight_input, d_x[:n])
+            np.dot(d_product[:n], without_bias, d_x[:n])
             place(g[:n], 2, d_gates)
             np.dot(d_product[:n].T, before[:n], more_hidden)
             np.dot(d_product[:n], weight_hidden, more[:n])
             add(more_input, d_weight_input)
             add(more_hidden, d_weight_hidden)
             add(more[:n], d_state)
-            scatter(live, d_x, d_inputs[t])
-            scatter(live, d_a, d_attention[t])
+            scatter(rows, d_x, d_inputs[t])
+            scatter(rows, d_a, d_attention[t])
         scatter(rows, d_state, d_start)
 
 
@@ -339,26 +344,28 @@ class FusedWalk(torch.autograd.Function):
     """`walk_forward` and `walk_backward`, with their arguments, for autograd; all contiguous."""
 
     @staticmethod
-    def forward(ctx, rule, *tensors):
+    def forward(ctx, rule, keep, *tensors):
         inputs, state = tensors[0], tensors[4]
-        states, last = inputs.new_empty(*inputs.shape[:2], state.shape[1]), torch.empty_like(state)
+        (steps, batch), hidden = inputs.shape[:2], state.shape[1]
+        states, last = memory.empty(inputs, steps, batch, hidden), torch.empty_like(state)
+        kept = memory.empty(inputs, steps if keep else 0, 4, batch, hidden)
         ctx.set_materialize_grads(False)
         ctx.rule = np.array(RULES[rule], last.numpy().dtype)
-        walk_forward(ctx.rule, *(t.numpy() for t in (*tensors, states, last)))
-        ctx.save_for_backward(*tensors, states)
+        walk_forward(ctx.rule, *(t.numpy() for t in (*tensors, states, last, kept)))
+        ctx.save_for_backward(*tensors, states, kept)
         return states, last
 
     @staticmethod
     def backward(ctx, d_states, d_last):
         refuse_second_derivatives()
-        inputs, attention, _, _, state, weight_input, weight_hidden, _ = ctx.saved_tensors
+        inputs, attention, _, _, state, weight_input, weight_hidden, *_ = ctx.saved_tensors
         d_states = torch.zeros_like(state)[None] if d_states is None else d_states.contiguous()
         d_last = torch.zeros_like(state) if d_last is None else d_last.contiguous()
         wanted = (inputs, attention, state, weight_input, weight_hidden)
-        gradients = [torch.empty_like(t) for t in wanted]
+        gradients = [memory.empty(t, *t.shape) for t in wanted]
         arrays = (*ctx.saved_tensors, d_states, d_last, *gradients)
         walk_backward(ctx.rule, *(t.numpy() for t in arrays))
-        return None, *gradients[:2], None, None, *gradients[2:]
+        return None, None, *gradients[:2], None, None, *gradients[2:]
 
 
 def run(rule, inputs, attention, lengths, state, weight_input, weight_hidden, bias):
@@ -368,6 +375,7 @@ def run(rule, inputs, attention, lengths, state, weight_input, weight_hidden, bi
     order = lengths.argsort(descending=True, stable=True)
     weight_input = torch.cat([weight_input, bias[:, None]], dim=1)
     by_step = inputs.transpose(0, 1), attention.T[..., None], order, lengths, state
-    tensors = (t.contiguous() for t in (*by_step, weight_input, weight_hidden))
-    states, last = FusedWalk.apply(rule, *tensors)
+    tensors = [t.contiguous() for t in (*by_step, weight_input, weight_hidden)]
+    keep = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+    states, last = FusedWalk.apply(rule, keep, *tensors)
     return states.transpose(0, 1), last

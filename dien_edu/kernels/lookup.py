@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import torch
 
+from dien_edu.kernels import memory
 from dien_edu.kernels.cpu import compiled
 
 
@@ -36,31 +37,44 @@ def add_rows(ids, d_out, first, d_table):
 
 
 class Lookup(torch.autograd.Function):
-    """apply(K tables (N_k, n_k), K times ids (M,)) -> (M, Σ n_k); arguments: tables, then ids."""
+    """apply(K, K tables (N_k, n_k), ids (M,) for each table, …) -> (M, Σ n_k), …
+
+    The ids of several groups follow each other; each group has its own M and its own result.
+    """
 
     @staticmethod
-    def forward(ctx, *arguments):
-        half = len(arguments) // 2
-        tables, ids = arguments[:half], arguments[half:]
+    def forward(ctx, count, *arguments):
+        tables, ids = arguments[:count], arguments[count:]
         ctx.sizes = [table.shape for table in tables]
+        ctx.set_materialize_grads(False)
         ctx.save_for_backward(*ids)
-        out = tables[0].new_empty(len(ids[0]), sum(width for _, width in ctx.sizes))
-        first = 0
-        for table, numbers in zip(tables, ids, strict=True):
-            read_rows(numbers.numpy(), table.numpy(), first, out.numpy())
-            first += table.shape[1]
-        return out
+        results = []
+        for start in range(0, len(ids), count):
+            out = memory.empty(tables[0], len(ids[start]), sum(width for _, width in ctx.sizes))
+            first = 0
+            for table, numbers in zip(tables, ids[start : start + count], strict=True):
+                read_rows(numbers.numpy(), table.numpy(), first, out.numpy())
+                first += table.shape[1]
+            results.append(out)
+        return tuple(results)
 
     @staticmethod
-    def backward(ctx, d_out):
-        d_out, first, gradients = d_out.contiguous(), 0, []
-        for (rows, width), ids in zip(ctx.sizes, ctx.saved_tensors, strict=True):
+    def backward(ctx, *d_outs):
+        count = len(ctx.sizes)
+        if all(d_out is None for d_out in d_outs):
+            return (None,) * (1 + count + len(ctx.saved_tensors))
+        first, gradients = 0, []
+        for k, (rows, width) in enumerate(ctx.sizes):
+            parts = [(d, ids) for d, ids in zip(d_outs, ctx.saved_tensors[k::count], strict=True)]
+            parts = [(d.contiguous(), ids) for d, ids in parts if d is not None]
             if torch.is_grad_enabled():  # create_graph=True wants operations that are recorded
-                part = d_out[:, first : first + width]
-                gradient = torch.ops.aten.embedding_dense_backward(part, ids, rows, 0, False)
+                d_out = torch.cat([d[:, first : first + width] for d, _ in parts])
+                ids = torch.cat([ids for _, ids in parts])
+                gradient = torch.ops.aten.embedding_dense_backward(d_out, ids, rows, 0, False)
             else:
-                gradient = d_out.new_zeros(rows, width)
-                add_rows(ids.numpy(), d_out.numpy(), first, gradient.numpy())
+                gradient = memory.zeros(parts[0][0], rows, width)
+                for d_out, ids in parts:
+                    add_rows(ids.numpy(), d_out.numpy(), first, gradient.numpy())
             gradients.append(gradient)
             first += width
-        return *gradients, *[None] * len(gradients)
+        return None, *gradients, *[None] * len(ctx.saved_tensors)

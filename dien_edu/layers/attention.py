@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from dien_edu.kernels import dots
 from dien_edu.layers.checks import check_mask, check_shape
 
 
@@ -42,8 +43,7 @@ class BilinearAttention(nn.Module):
         check_shape("target", target, interests.shape[0], self.target_size)
         check_mask(mask, *interests.shape[:2])
         query = target @ self.weight.T  # W e_a, (B, n_H)
-        scores = (interests * query[:, None]).sum(dim=-1)
-        return masked_softmax(scores, mask)
+        return masked_softmax(dots(interests, query), mask)
 
     def extra_repr(self) -> str:
         return f"{self.hidden_size}, {self.target_size}"

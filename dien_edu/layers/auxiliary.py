@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dien_edu import kernels
 from dien_edu.layers.checks import check_mask, check_shape
 
 
@@ -19,6 +20,9 @@ class AuxiliaryLoss(nn.Module):
     A pair (t, t + 1) is valid where both steps are. The sum of both terms is divided by the number
     of valid pairs and not halved: log 4 at chance, 0 if no pair is valid. The paper sums over t
     and divides by the number of samples, so its α weighs long histories more.
+
+    `backend` "auto" takes a kernel where there is one, "reference" the operations of `forward`; so
+    does a subclass, which may compute something else.
     """
 
     def __init__(
@@ -26,11 +30,12 @@ class AuxiliaryLoss(nn.Module):
         kind: str = "inner",
         hidden_size: int | None = None,
         embedding_size: int | None = None,
+        backend: str = "auto",
     ):
         super().__init__()
         if kind not in ("inner", "mlp"):
             raise ValueError(f"kind is {kind!r}, expected 'inner' or 'mlp'")
-        self.kind = kind
+        self.kind, self.backend = kind, backend
         if kind == "mlp":
             if hidden_size is None or embedding_size is None:
                 raise ValueError("kind='mlp' needs hidden_size (n_H) and embedding_size (n_E)")
@@ -61,6 +66,12 @@ class AuxiliaryLoss(nn.Module):
         check_shape("behaviours", behaviours, batch, steps, size)
         check_shape("negatives", negatives, batch, steps, size)
         check_mask(mask, batch, steps)
+        fused = self.backend != "reference" and type(self) is AuxiliaryLoss
+        if fused:
+            weights = list(self.parameters())
+            loss = kernels.auxiliary_loss(interests, behaviours, negatives, mask, weights)
+            if loss is not None:
+                return loss
         valid = mask[:, 1:]  # right padding: step t + 1 is real only if step t is
         pairs = interests[:, :-1], behaviours[:, 1:], negatives[:, 1:]
         if self.kind == "mlp":  # on padding the network would cost more than the picking does

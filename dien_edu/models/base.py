@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dien_edu.data.samples import Batch
-from dien_edu.kernels import look_up
+from dien_edu.kernels import look_up, sum_steps
 
 
 class Output(NamedTuple):
@@ -50,23 +50,19 @@ class BehaviourEmbedding(nn.Module):
             nn.init.normal_(table.weight[1:].detach(), std=0.1)
 
     def forward(self, item: Tensor, category: Tensor) -> Tensor:
+        return self.several((item, category))[0]
+
+    def several(self, *pairs: tuple[Tensor, Tensor]) -> list[Tensor]:
+        """Pairs of item and category, (…), -> (…, n_E) each, from one look-up."""
         try:
-            return look_up([self.item.weight, self.category.weight], [item, category])
+            return look_up([self.item.weight, self.category.weight], *pairs)
         except IndexError:
-            found = int(item.max()), int(category.max())
+            found = [max(int(ids.max()) for ids in column) for column in zip(*pairs, strict=True)]
             known = self.item.num_embeddings - 1, self.category.num_embeddings - 1
             raise ValueError(
                 f"ids go up to item {found[0]}, category {found[1]}; the model was made for "
                 f"n_items={known[0]}, n_categories={known[1]}. Were both made from one data set?"
             ) from None
-
-    def several(self, *pairs: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
-        """Pairs of item and category, (T_k, B), -> (T_k, B, n_E) each, from one look-up.
-
-        Each look-up has a gradient as large as the tables, however few rows it touches.
-        """
-        item, category = (torch.cat(ids) for ids in zip(*pairs, strict=True))
-        return self(item, category).split([len(ids) for ids, _ in pairs])
 
 
 class Dice(nn.Module):
@@ -124,14 +120,14 @@ class ClickModel(nn.Module):
         In memory the steps follow each other: the order in which a recurrence reads them.
         """
         pairs = [
-            (batch.target_item[None], batch.target_category[None]),
+            (batch.target_item, batch.target_category),
             (batch.history_item.T, batch.history_category.T),
         ]
         if negatives:
             pairs.append((batch.negative_item.T, batch.negative_category.T))
         target, *by_step = self.embedding.several(*pairs)
         history, *rest = (sequence.transpose(0, 1) for sequence in by_step)
-        return history, target[0], *rest
+        return history, target, *rest
 
     def added(self, batch: Batch, history: Tensor, target: Tensor) -> tuple[list[Tensor], Tensor]:
         """Further features, each (B, ·), and the auxiliary loss; the BaseModel adds nothing."""
@@ -140,7 +136,7 @@ class ClickModel(nn.Module):
     def forward(self, batch: Batch) -> Output:
         wanted = getattr(self, "auxiliary", None) and batch.negative_item is not None
         history, target, *negatives = self.embed(batch, negatives=wanted)
-        total = (history * batch.mask[..., None]).sum(dim=1)
+        total = sum_steps(history, batch.mask)
         added, auxiliary_loss = self.added(batch, history, target, *negatives)
         logit = self.head(torch.cat([target, total, target * total, *added], dim=1))
         return Output(logit.squeeze(1), auxiliary_loss)

@@ -42,7 +42,9 @@ class DIEN(ClickModel):
         self.extractor = GRU(embedding_size, hidden_size, backend)
         self.attention = BilinearAttention(hidden_size, embedding_size)
         self.evolution = EVOLUTIONS[evolution](hidden_size, hidden_size, backend)
-        self.auxiliary = auxiliary and AuxiliaryLoss(auxiliary, hidden_size, embedding_size)
+        self.auxiliary = auxiliary and AuxiliaryLoss(
+            auxiliary, hidden_size, embedding_size, backend
+        )
 
     def added(
         self, batch: Batch, history: Tensor, target: Tensor, negatives: Tensor | None = None

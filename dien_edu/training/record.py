@@ -38,10 +38,13 @@ def choose_profile() -> str:
 
 
 def how_sampled(train: Samples) -> dict:
-    """Split, samples and negatives of `ctr_samples`, for `provenance`."""
+    """Protocol, split, samples and negatives of `ctr_samples`, for `provenance`."""
+    shares = {"book": [0.8, 0.1, 0.1], "paper": [0.81, 0.09, 0.1]}[train.protocol]
+    every_prefix = train.protocol == "book"  # else each user's last click
     return {
-        "split": {"by": "user", "shares": [0.8, 0.1, 0.1], "seed": train.seed},
-        "samples": {"every_prefix": True, "max_history": train.max_history},
+        "protocol": train.protocol,
+        "split": {"by": "user", "shares": shares, "seed": train.seed},
+        "samples": {"every_prefix": every_prefix, "max_history": train.max_history},
         "negatives": getattr(train.sampler, "__name__", "a function"),
     }
 

@@ -76,11 +76,65 @@ METADATA = [
 ]
 
 
-def write_amazon(folder: Path, reviews=REVIEWS, metadata=METADATA) -> Path:
+def write_amazon(folder: Path, reviews=REVIEWS, metadata=METADATA, word="Beauty") -> Path:
     folder.mkdir(exist_ok=True)
     keys = ("reviewerID", "asin", "unixReviewTime")
     lines = [json.dumps(dict(zip(keys, review, strict=True))) for review in reviews]
-    for name, rows in {"reviews_Beauty_5": lines, "meta_Beauty": map(repr, metadata)}.items():
+    for name, rows in {f"reviews_{word}_5": lines, f"meta_{word}": map(repr, metadata)}.items():
         content = "".join(row + "\n" for row in rows).encode()
         (folder / f"{name}.json.gz").write_bytes(gzip.compress(content))
     return folder
+
+
+# Twelve users, enough for a split by user: three to five reviews each, of six items.
+MANY = [
+    (f"U{u:02}", f"x{(u * 5 + n * n) % 6}", 10 * n) for u in range(12) for n in range(3 + u % 3)
+]
+LISTED = [{"asin": f"x{n}", "categories": [["All", f"part {n % 2}"]]} for n in range(6)]
+
+# The ids-only copy of REVIEWS: reviewers A, B (C clicks once), items x1, x2, x3, by day.
+COPIED = """label,user_id,item_id,cate_id,item_history,cate_history
+1,1,1,7,0,3
+0,1,2,7,0,3
+0,0,1,7,0,3
+1,0,2,7,0,3
+"""
+
+# impression, user, time, history, shown: unordered, with a tie and a user of both parts.
+BEHAVIOURS = {
+    "train": [
+        "1\tU2\t11/11/2019 9:05:58 PM\tN1 N2\tN3-0 N4-1 N1-0 N2-1",
+        "2\tU1\t11/12/2019 9:05:58 AM\tN2 N1\tN4-1 N3-0",
+        "3\tU1\t11/11/2019 12:00:00 AM\tN2\tN1-1",
+        "4\tU3\t11/11/2019 9:00:00 AM\t\tN1-1 N2-0",
+    ],
+    "dev": ["1\tU2\t11/15/2019 8:00:00 AM\tN1 N2 N4\tN5-1 N3-0 N2-0"],
+}
+NEWS = {
+    "train": ["N3\tsports\tgolf\tPar &amp; more\tabstract\turl\t[]\t[]", "N1\tnews\tworld\tOne",
+              "N2\tnews\tworld\tTwo", "N4\tnews\tlocal\tFour"],
+    "dev": ["N5\tsports\ttennis\tFive", "N1\tnews\tworld\tOne, again"],
+}  # fmt: skip
+
+
+def write_mind(folder: Path, behaviours=BEHAVIOURS, news=NEWS, within: str = "") -> Path:
+    """Both archives; `within` is a folder in them."""
+    (folder / "mind").mkdir(parents=True, exist_ok=True)
+    for part in ("train", "dev"):
+        tables = {"behaviors": behaviours[part], "news": news[part]}
+        texts = {f"{within}{n}.tsv": "".join(line + "\n" for line in t) for n, t in tables.items()}
+        content = make_zip({name: text.encode() for name, text in texts.items()})
+        (folder / "mind" / f"MINDsmall_{part}.zip").write_bytes(content)
+    return folder
+
+
+def write_many_impressions(folder: Path) -> Path:
+    """Twelve users with four impressions each, of eight news."""
+    rows = []
+    for user in range(12):
+        for n in range(4):
+            clicked, skipped = 1 + (user + n) % 8, 1 + (user + n + 1) % 8
+            moment = f"11/{11 + n}/2019 9:00:00 AM"
+            rows.append(f"{n}\tU{user}\t{moment}\tN1 N3\tN{clicked}-1 N{skipped}-0")
+    news = [f"N{n}\tnews\tpart {n % 2}\tTitle {n}" for n in range(1, 9)]
+    return write_mind(folder, {"train": rows, "dev": []}, {"train": news, "dev": []})

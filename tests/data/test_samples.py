@@ -164,7 +164,10 @@ def test_left_padded_history_is_refused():
     ("options", "message"),
     [
         ({"max_history": 0}, "max_history is 0, expected at least 1"),
-        ({"sampler": "hard"}, "sampler is 'hard', expected popularity, uniform, impressions or"),
+        (
+            {"sampler": "hard"},
+            "sampler is 'hard', expected popularity, uniform, impressions, user_im",
+        ),
     ],
 )
 def test_wrong_options_are_named(options, message):

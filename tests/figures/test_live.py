@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from IPython.core.formatters import DisplayFormatter
 from test_style import contrast
 
 from dien_edu import reference
@@ -28,7 +29,7 @@ every = pytest.mark.parametrize("figure_class", CLASSES, ids=lambda c: c.__name_
 
 def stored(figure) -> dict[str, str]:
     """What a notebook keeps of a figure: `_ext/execute.py` drops the widget's own entry."""
-    data, _ = figure._repr_mimebundle_()
+    data, _ = DisplayFormatter().format(figure)
     return {kind: text for kind, text in data.items() if "widget" not in kind}
 
 

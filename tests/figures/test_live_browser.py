@@ -26,7 +26,7 @@ SAMPLES = 20
 
 def page_of(figures, *, theme="light") -> str:
     """A page with these figures and nothing else."""
-    parts = "".join(figure._repr_html_() for figure in figures)
+    parts = "".join(figure.html() for figure in figures)
     names = sorted({figure.name for figure in figures})
     return (
         f"<!doctype html><html lang='en' data-theme='{theme}'><meta charset='utf-8'>"

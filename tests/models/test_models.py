@@ -8,10 +8,13 @@ from dataclasses import fields
 import pytest
 import torch
 from conftest import make_batch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from dien_edu import reference
+from dien_edu.kernels import cpu
 from dien_edu.models import DIEN, DIN, MODELS, BaseModel, GRUAttention, build, count_parameters
 from dien_edu.models.base import Dice
+from dien_edu.training import losses
 
 EVOLUTIONS = ("aigru", "agru", "augru")
 
@@ -179,3 +182,31 @@ def test_wrong_options_are_named(batch):
         DIN(20, 5, embedding_size=7)
     with pytest.raises(ValueError, match="made for n_items=3, n_categories=5"):
         BaseModel(3, 5)(batch)
+
+
+class Looks(TorchDispatchMode):
+    """Counts the operations that bring a value to the host: on a GPU each of them waits."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = function.overloadpacket.__name__
+        if name in ("_local_scalar_dense", "nonzero", "is_nonzero", "equal"):
+            self.names.append(name)
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_training_step_waits_for_a_gpu_once_for_the_mask_and_then_never(batch, monkeypatch):
+    """The operations that run on a GPU, here on a CPU; the kernels of the CPU stand aside."""
+    monkeypatch.setattr(cpu, "MISSING", "No module named 'numba'")
+    model = make("dien", backend="reference")
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    counts = []
+    for _ in range(2):
+        with Looks() as looks:
+            losses(model, batch)[2].backward()
+            optimizer.step()
+        counts.append(len(looks.names))
+    assert counts == [1, 0]

@@ -7,8 +7,11 @@ import subprocess
 import sys
 
 import pytest
+from miniature import LISTED, MANY, write_amazon, write_many_impressions
 
 from dien_edu.__main__ import main
+from dien_edu.data import mind
+from dien_edu.training import load_checkpoint
 
 SMALL = ["--data", "interest-world", "--epochs", "1", "--device", "cpu"]
 
@@ -70,6 +73,7 @@ def test_ablation_and_data(capsys, tmp_path):
         (["train", "--mod", "din"], "--mod"),
         (["train", "--model", "lstm"], "gru-attention"),
         (["train", "--seed", "x"], "--seed"),
+        (["train", "--protocol", "din"], "paper"),
         (["train", "--data", "movielens"], "Did you mean movielens-100k?"),
         (["train", *SMALL, "--model", "din", "--auxiliary-weight", "2"], "no auxiliary loss"),
         (["train", *SMALL, "--device", "tpu"], "this machine offers"),
@@ -107,3 +111,65 @@ def test_runs_as_a_module():
     call = [sys.executable, "-m", "dien_edu", "--help"]
     done = subprocess.run(call, capture_output=True, text=True, check=True)
     assert "evaluate" in done.stdout
+
+
+def miniature(name: str, folder) -> None:
+    """Write twelve users of a data set in its own format."""
+    if name == "mind-small":
+        write_many_impressions(folder)
+    else:
+        write_amazon(folder / "amazon", MANY, LISTED, name.removeprefix("amazon-").capitalize())
+
+
+@pytest.fixture
+def small_set(tmp_path, monkeypatch):
+    """small_set(name) -> the options that train on a miniature of it."""
+
+    def make(name: str) -> list[str]:
+        miniature(name, tmp_path)
+        monkeypatch.setenv("DIEN_EDU_DATA", str(tmp_path))
+        unchecked = mind.fetch
+        monkeypatch.setattr(mind, "fetch", lambda mirror: unchecked((*mirror[:2], "")))
+        return ["--data", name, "--epochs", "1", "--device", "cpu"]
+
+    return make
+
+
+AMAZON = ["amazon-beauty", "amazon-electronics", "amazon-books"]
+
+
+@pytest.mark.parametrize("name", [*AMAZON, "mind-small"])
+def test_every_data_set_is_trained_on_and_recorded(name, small_set, capsys, tmp_path):
+    options = small_set(name)
+    assert main(["data", name, "--json"]) == 0
+    described = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert described["name"] == name and described["users"] == 12
+    assert main(["train", *options, "--model", "dien", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert 0 <= json.loads(printed.out.splitlines()[-1])["auc"] <= 1
+    assert ("numbers will shift" in printed.err) == (name in AMAZON), "the note of this copy"
+    path = tmp_path / "record.json"
+    many = ["--models", "base", "--seeds", "0", "--output", str(path)]
+    assert main(["ablation", *options, *many]) == 0
+    made = json.loads(path.read_text())["provenance"]
+    assert made["data"] == described | {"clicks": made["data"]["clicks"]}
+    wanted = {"mind-small": "impressions"}.get(name, "popularity")
+    assert (made["protocol"], made["negatives"]) == ("book", wanted)
+
+
+def test_the_papers_protocol_goes_into_record_and_checkpoint(small_set, capsys, tmp_path):
+    options = [*small_set("amazon-electronics"), "--protocol", "paper", "--split-seed", "2"]
+    path, kept = tmp_path / "record.json", str(tmp_path / "run.pt")
+    many = ["--models", "base", "--seeds", "0", "--output", str(path)]
+    assert main(["ablation", *options, *many]) == 0
+    made = json.loads(path.read_text())["provenance"]
+    assert made["protocol"] == "paper" and made["negatives"] == "any_click"
+    assert made["samples"] == {"every_prefix": False, "max_history": 100}
+    assert main(["ablation", *options, "--protocol", "book", *many]) == 2, "another protocol"
+    capsys.readouterr()
+    main(["train", *options, "--model", "din", "--checkpoint", kept, "--json"])
+    trained = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert load_checkpoint(kept)["settings"]["protocol"] == "paper"
+    assert main(["evaluate", "--checkpoint", kept, "--device", "cpu", "--json"]) == 0
+    scored = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert scored["log_loss"] == trained["log_loss"]

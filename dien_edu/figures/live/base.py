@@ -104,7 +104,11 @@ class LiveFigure(anywidget.AnyWidget if anywidget else object):
         """An SVG without colours, for a page in which no script runs."""
         raise NotImplementedError
 
-    def _repr_html_(self) -> str:
+    def html(self) -> str:
+        """The element with its state; in it what is shown where no script runs.
+
+        Not `_repr_html_`: IPython would call that beside the MIME bundle, in Colab too.
+        """
         state = json.dumps(self.values, ensure_ascii=False)
         head, rows = self.table()
         cells = "".join(f"<th scope='col'>{html.escape(words)}</th>" for words in head)
@@ -130,7 +134,7 @@ class LiveFigure(anywidget.AnyWidget if anywidget else object):
             data = dict((shown[0] if isinstance(shown, tuple) else shown) or {})
         data["text/plain"] = repr(self)
         if "google.colab" not in sys.modules:  # Colab would prefer it to the widget
-            data["text/html"] = self._repr_html_()
+            data["text/html"] = self.html()
         return data, {}
 
     def __repr__(self) -> str:

@@ -9,7 +9,6 @@ export function num(value, digits = 2) {
   return text.replace("-", Number(text) === 0 ? "" : "−");
 }
 export const percent = (value, digits = 0) => `${num(100 * value, digits)}\u00a0%`;
-export const capital = (words) => words[0].toUpperCase() + words.slice(1);
 export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const escape = (words) =>
   String(words).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
@@ -128,7 +127,7 @@ const makers = {
     const node = element("div", { class: "live-control" }, name, input, value);
     const show = (now, state) => {
       name.textContent = typeof control.label === "function" ? control.label(state) : control.label;
-      if (control.max !== undefined && typeof control.last === "function") input.max = control.last(state);
+      if (control.last) input.max = control.last(state);
       input.value = now;
       value.textContent = control.format ? control.format(now, state) : num(now, control.digits ?? 1);
       input.setAttribute("aria-valuetext", value.textContent);
@@ -219,6 +218,7 @@ export function figure(root, model, spec) {
   const reset = element("button", { type: "button", click: () => {
     for (const one of tries) [one.see.hidden, one.mark.textContent, one.asked] = [true, "", false];
     go(start);
+    soon();
   } }, "Start again");
   const shown = element("p", { class: "live-say", "aria-hidden": "true" });
   const spoken = element("output", { class: "live-hidden", "aria-live": "polite" });
@@ -237,7 +237,7 @@ export function figure(root, model, spec) {
     element("ol", { class: "live-tries", "aria-label": "Guided steps" }, ...tries.map(({ node }) => node)),
     element("div", { class: "live-foot" }, details, reset));
 
-  let view, timer, last;
+  let view, timer, said, news = "";
   function draw() {
     const state = read(), result = spec.compute(state);
     const width = Math.floor(canvas.clientWidth) || 600;
@@ -253,7 +253,7 @@ export function figure(root, model, spec) {
       show(get(state), state);
     }
     if (details.open) numbers.replaceChildren(tableNode(spec.table(state, result), spec.title));
-    let words = spec.say(state, result);
+    const words = spec.say(state, result);
     shown.textContent = words;
     svg.setAttribute("aria-label", words);
     for (const one of tries) {
@@ -262,12 +262,17 @@ export function figure(root, model, spec) {
       if (see.hidden && done && one.asked) {
         [see.hidden, mark.textContent] = [false, " ✓ done"];
         see.lastChild.textContent = typeof step.see === "function" ? step.see(state, result) : step.see;
-        words += ` ${see.textContent}`;
+        news += ` ${see.textContent}`;
       }
     }
-    if (last === undefined) last = words;
-    clearTimeout(timer);
-    if (words !== last) timer = setTimeout(() => { spoken.textContent = last = words; }, SPEAK_AFTER);
+    if (said !== undefined && (words !== said || news)) {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        spoken.textContent = words + news;
+        news = "";
+      }, SPEAK_AFTER);
+    }
+    said = words;
   }
   let waiting = false;
   const soon = () => { // one drawing for all values that change together
