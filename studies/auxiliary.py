@@ -9,7 +9,6 @@ Each run is written as soon as it is done, and a run that the record holds is no
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from copy import copy
@@ -31,8 +30,9 @@ from dien_edu.data.world import item_number
 from dien_edu.layers import AuxiliaryLoss
 from dien_edu.models import DIEN, ClickModel
 from dien_edu.training import evaluate, fit, log_loss, losses, predict, provenance
-from dien_edu.training.checkpoint import check_writable, save_json
+from dien_edu.training.checkpoint import save_json
 from dien_edu.training.truth import interests_and_truth, probe
+from studies.resume import opened
 
 RESULT = Path(__file__).parent.parent / "book/results/auxiliary.json"
 SEEDS = (0, 1, 2, 3, 4)
@@ -379,12 +379,8 @@ def _by_step(gradient: Tensor) -> list[float]:
 
 def record(what: list[str], seeds: list[int], path_to: Path = RESULT) -> None:
     """Do what the file does not hold, writing it after each run."""
-    check_writable(path_to)
-    content = {"provenance": _provenance(), "runs": [], "untrained": [], "paths": []}
-    if path_to.exists():
-        content = json.loads(path_to.read_text(encoding="utf8"))
-        if content["provenance"]["sources"] != _provenance()["sources"]:
-            raise ValueError(f"{path_to} comes from other sources: move it away to record anew")
+    new = {"provenance": _provenance(), "runs": [], "untrained": [], "paths": []}
+    content = opened(path_to, new)
     for section, keys, wanted, make in _plan():
         done = {tuple(one[key] for key in keys) for one in content[section]}
         left = [w for w in wanted if w not in done and section in what and w[-1] in seeds]

@@ -8,7 +8,6 @@ was cut off goes on.
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from dien_edu.data.controls import SESSION, TIES, shuffle_within
 from dien_edu.training import provenance, train_one
 from dien_edu.training.checkpoint import check_writable, save_json
 from dien_edu.training.record import how_sampled
+from studies.resume import opened
 
 RECORD = Path(__file__).parent.parent / "book" / "results" / "films-in-brief.json"
 PEOPLE, STEPS = 300, 20
@@ -53,12 +53,7 @@ def record(data: Interactions, seeds: list[int], path: Path, **options) -> dict:
         "options": OPTIONS,
         "runs": [],
     }
-    if path.exists():
-        old = json.loads(path.read_text(encoding="utf8"))
-        for key in ("sources", "data"):
-            if old["provenance"][key] != made["provenance"][key]:
-                raise ValueError(f"{path} was recorded with other {key}: move it away first")
-        made["runs"] = old["runs"]
+    made = opened(path, made)
     done = {(run["order"], run["model"], run["seed"]) for run in made["runs"]}
     for seed in seeds:
         for order, models in MODELS.items():

@@ -8,7 +8,6 @@ off goes on.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from dien_edu.models import MODELS, build
 from dien_edu.training import auc, evaluate, fit, predict, provenance
 from dien_edu.training.checkpoint import check_writable, save_json
 from dien_edu.training.record import how_sampled
+from studies.resume import opened
 
 RECORD = Path(__file__).parent.parent / "book" / "results" / "movielens-samplers.json"
 OPTIONS = {"epochs": 10, "batch_size": 256, "learning_rate": 1e-3}  # as in movielens-100k.json
@@ -86,11 +86,7 @@ def record(
         },
         "runs": [],
     }
-    if path.exists():
-        old = json.loads(path.read_text(encoding="utf8"))
-        if old["provenance"]["sources"] != made["provenance"]["sources"]:
-            raise ValueError(f"{path} was recorded with other sources: move it away to record anew")
-        made["runs"] = old["runs"]
+    made = opened(path, made)
     done = {(run["model"], run["sampler"], run["seed"]) for run in made["runs"]}
     for model_name, its_seeds in seeds.items():
         for seed in its_seeds:

@@ -23,9 +23,10 @@ from dien_edu.data import Samples, Splits, ctr_samples, load
 from dien_edu.models import DIN, ClickModel
 from dien_edu.training import provenance
 from dien_edu.training.ablation import train_one
-from dien_edu.training.checkpoint import check_writable, save_json
+from dien_edu.training.checkpoint import save_json
 from dien_edu.training.truth import attention_precision, movement
 from studies.predictions import NULL_WITHIN, PREDICTIONS, REST, ROWS, Prediction
+from studies.resume import opened
 
 RESULT = Path(__file__).parent.parent / "book/results/world-study.json"
 SEEDS = (0, 1, 2, 3, 4)
@@ -102,12 +103,7 @@ def wanted(held_out: bool) -> list[tuple[str, float, str, int]]:
 
 def record(held_out: bool = False, path: Path = RESULT) -> None:
     """Do the runs that the file does not hold, writing it after each."""
-    check_writable(path)
-    content = {"provenance": _provenance(), "runs": []}
-    if path.exists():
-        content = json.loads(path.read_text(encoding="utf8"))
-        if content["provenance"]["sources"] != _provenance()["sources"]:
-            raise ValueError(f"{path} was recorded with other sources: move it away to record anew")
+    content = opened(path, {"provenance": _provenance(), "runs": []})
     keys = ("row", "value", "model", "seed")
     done = {tuple(one[key] for key in keys) for one in content["runs"]}
     for setting in tqdm([s for s in wanted(held_out) if s not in done], unit="run"):
