@@ -51,6 +51,8 @@ def parser() -> Parser:
     many = verbs.add_parser("ablation", help="train models × seeds and record the results")
     many.add_argument("--models", nargs="+", default=list(MODELS), choices=MODELS)
     many.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    many.add_argument("--learning-rates", nargs="+", type=float, default=[], metavar="RATE",
+                      help="let validation choose for each model, with the first seed")  # fmt: skip
     many.add_argument("--output", type=Path, required=True, help="the JSON file to record in")
     for verb in (train, many):
         _training_options(verb)
@@ -111,6 +113,9 @@ def run_ablation(options: argparse.Namespace) -> dict:
     """Train models × seeds, recording each; say the mean test AUC of each model."""
     splits = _splits(vars(options))
     fit_options = _fit_options(options)
+    if options.learning_rates:
+        del fit_options["learning_rate"]
+        fit_options["rates"] = options.learning_rates
     record = ablation(splits, options.models, options.seeds, options.output, **fit_options)
     runs = record["runs"]
     return {

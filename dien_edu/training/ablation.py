@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 from dien_edu.data import Splits
 from dien_edu.models import ClickModel, build, count_parameters
@@ -58,27 +60,76 @@ def ablation(
     seeds: list[int],
     path: str | Path,
     *,
+    rates: Sequence[float] = (),
     device: str | None = None,
     **options,
 ) -> dict:
     """Train every model with every seed and record all of it in a JSON file.
 
-    The file is written after each run, and a run that it holds is not done again, so a run cut off
-    goes on. ValueError if the file was recorded from other data, sources or options.
+    `rates`: learning rates among which validation chooses for each model, see `tune`. A bar says
+    when the end is to be expected. The file is written after each run, and a run that it holds is
+    not done again, so a run cut off goes on. ValueError if the file was recorded from other data,
+    sources or options.
     """
     path, device = Path(path), str(find_device(device))
     check_writable(path)
     how = provenance(splits.train.interactions, device, **how_sampled(splits.train))
-    record = {"provenance": how, "options": options, "runs": []}
+    if rates:
+        options = options | {"rates": list(rates)}
+    record = {"provenance": how, "options": options, "tuning": [], "runs": []}
     if path.exists():
         record = _continued(record, json.loads(path.read_text(encoding="utf8")), path)
-    done = {(run["model"], run["seed"]) for run in record["runs"]}
-    for seed in seeds:
-        for name in models:
-            if (name, seed) not in done:
-                record["runs"].append(train_one(name, splits, seed=seed, device=device, **options))
-                save_json(path, record)
+    runs = record["runs"]
+    done = {(run["model"], run["seed"]) for run in runs}
+    plan = [(name, seed) for seed in seeds for name in models if (name, seed) not in done]
+    hidden = not options.get("progress", True)
+    with tqdm(total=len(plan), unit=" run", disable=hidden) as bar:
+        for place, (name, seed) in enumerate(plan):
+            runs.append(_run(name, seed, splits, record, device))
+            save_json(path, record)
+            bar.set_postfix_str(f"to go: {forecast(runs, plan[place + 1 :]) / 60:.0f} min")
+            bar.update()
     return record
+
+
+def forecast(runs: list[dict], plan: list[tuple[str, int]]) -> float:
+    """Seconds that the runs of the plan will take, if each takes what its model took so far."""
+    took: dict[str, list[float]] = {}
+    for run in runs:
+        took.setdefault(run["model"], []).append(run["seconds"])
+    anyone = statistics.mean(run["seconds"] for run in runs)
+    return sum(statistics.mean(took.get(name, [anyone])) for name, _ in plan)
+
+
+def _run(name: str, seed: int, splits: Splits, record: dict, device: str) -> dict:
+    """One run of the plan; the first of a model tunes it, where rates are given."""
+    options = dict(record["options"])
+    rates = options.pop("rates", None)
+    if not rates:
+        return train_one(name, splits, seed=seed, device=device, **options)
+    known = [row for row in record["tuning"] if row["model"] == name]
+    if known:
+        rate = max(known, key=lambda row: row["validation"]["auc"])["learning_rate"]
+        options |= {"learning_rate": rate}
+        run = train_one(name, splits, seed=seed, device=device, **options)
+        return run | {"learning_rate": rate}
+    run, rows = tune(name, splits, rates, seed=seed, device=device, **options)
+    record["tuning"] += rows
+    return run
+
+
+def tune(name: str, splits: Splits, rates: Sequence[float], **options) -> tuple[dict, list[dict]]:
+    """The run that validation AUC prefers among one a learning rate, and a row on each.
+
+    Every model gets the same number of tries. Test scores of the others are thrown away unseen.
+    """
+    runs = [
+        train_one(name, splits, learning_rate=rate, **options) | {"learning_rate": rate}
+        for rate in rates
+    ]
+    kept = ("model", "seed", "learning_rate", "validation", "seconds")
+    rows = [{key: run[key] for key in kept} for run in runs]
+    return max(runs, key=lambda run: run["validation"]["auc"]), rows
 
 
 def _continued(new: dict, old: dict, path: Path) -> dict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +21,9 @@ from dien_edu.training import (
     load_checkpoint,
     losses,
     predict,
+    record,
 )
+from dien_edu.training.ablation import forecast
 from dien_edu.training.checkpoint import save_checkpoint, save_json, write_safely
 
 FIT = sys.modules["dien_edu.training.fit"]  # the module: the package exports its function
@@ -230,6 +233,43 @@ def test_ablation_records_and_goes_on(splits, tmp_path):
     with pytest.raises(ValueError, match="recorded with another data"):
         ablation(ctr_samples(load("interest-world", n_users=61, n_steps=8)), ["base"], [0], path,
                  device="cpu", **options)  # fmt: skip
+
+
+def test_every_model_is_tuned_with_the_same_number_of_tries(splits, tmp_path):
+    rates, path = [1e-3, 1e-1], tmp_path / "record.json"
+    options = {"epochs": 1, "progress": False, "device": "cpu", "rates": rates}
+    record = ablation(splits, ["base", "din"], [0], path, **options)
+    for name in ("base", "din"):
+        rows = [row for row in record["tuning"] if row["model"] == name]
+        assert [row["learning_rate"] for row in rows] == rates
+        assert all("test" not in row for row in rows), "only the chosen one is scored for good"
+        best = max(rows, key=lambda row: row["validation"]["auc"])
+        (run,) = (run for run in record["runs"] if run["model"] == name)
+        assert run["learning_rate"] == best["learning_rate"]
+        assert run["validation"] == best["validation"]
+    later = ablation(splits, ["base", "din"], [0, 1], path, **options)
+    assert later["tuning"] == record["tuning"], "tuned once, with the first seed"
+    rates = {(run["model"], run["learning_rate"]) for run in later["runs"]}
+    assert len(later["runs"]) == 4 and len(rates) == 2
+
+
+def test_the_forecast_knows_what_a_model_took():
+    runs = [{"model": "base", "seconds": 1.0}, {"model": "dien", "seconds": 5.0}]
+    assert forecast(runs, [("dien", 1), ("base", 1), ("din", 0)]) == 5 + 1 + 3
+    assert forecast(runs, []) == 0
+
+
+def test_the_hash_is_of_what_a_number_depends_on(monkeypatch, tmp_path):
+    root = Path(record.dien_edu.__file__).parent
+    for name in (*record.FILES, "training/fit.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((root / name).read_bytes())
+    monkeypatch.setattr(record.dien_edu, "__file__", str(tmp_path / "__init__.py"))
+    before = record.source_hash()
+    (tmp_path / record.FILES[0]).write_text("another way to fetch the same file")
+    assert record.source_hash() == before
+    (tmp_path / "training/fit.py").write_text("another training")
+    assert record.source_hash() != before
 
 
 def test_profile(monkeypatch):
