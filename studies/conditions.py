@@ -14,6 +14,7 @@ import numpy as np
 from dien_edu.data import Interactions, Splits, ctr_samples, load
 from dien_edu.training import provenance, train_one
 from dien_edu.training.checkpoint import save_json
+from dien_edu.training.record import how_sampled
 from studies.films_in_brief import OPTIONS, PEOPLE, STEPS, first_people, in_order
 from studies.resume import opened
 
@@ -52,9 +53,10 @@ def samples(films: Interactions, change: dict, seed: int) -> Splits:
 
 def record(films: Interactions, seeds: list[int], path: Path, **options) -> dict:
     """All runs that the file lacks, written after each. ValueError for other data or sources."""
-    how = {"command": "python -m studies.conditions", **provenance(films, "cpu", base=BASE)}
-    made = {"provenance": how, "options": OPTIONS, "expected": EXPECTED, "runs": []}
-    made = opened(path, made)
+    base = how_sampled(samples(films, {}, 0).train)
+    how = {"command": "python -m studies.conditions", **provenance(films, "cpu", **base)}
+    made = {"provenance": how, "options": OPTIONS, "base": BASE, "changes": CHANGES, "runs": []}
+    made = opened(path, made | {"expected": [list(one) for one in EXPECTED]})
     done = {(run["condition"], run["model"], run["seed"]) for run in made["runs"]}
     for seed in seeds:
         for condition, change in CHANGES.items():
