@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -25,7 +26,7 @@ def test_record_goes_on_and_holds_every_condition(tmp_path):
 
 
 def test_each_condition_changes_one_thing():
-    data = interest_world(n_users=400, n_steps=6)
+    data = replace(interest_world(n_users=400, n_steps=6), shown=None)  # films have no impressions
     base = study.samples(data, {}, seed=0).train
     assert base.interactions.n_users == 300 and base.max_history == 20
     for change in study.CHANGES.values():
