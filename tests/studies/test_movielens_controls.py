@@ -14,22 +14,24 @@ def test_record_goes_on_and_names_each_control(tmp_path, monkeypatch, capsys):
     data = interest_world(n_users=30, n_steps=6)
     monkeypatch.setattr(movielens_controls, "load", lambda name: data)
     monkeypatch.setattr(movielens_controls, "MODELS", ["base"])
-    options = {"epochs": 1, "progress": False}
-    monkeypatch.setattr(movielens_controls, "OPTIONS", options)
-    path, parts = tmp_path / "record.json", tmp_path / "parts"
-    movielens_controls.main(["--seeds", "0", "--controls", "plain"], path, parts)
+    plain, path = tmp_path / "plain.json", tmp_path / "record.json"
+    run = {"model": "base", "seed": 0, "learning_rate": 3e-3, "test": {"auc": 0.5}}
+    options = {"epochs": 1, "progress": False, "rates": [1e-3, 3e-3]}
+    plain.write_text(json.dumps({"options": options, "runs": [run]}))
+    movielens_controls.main(["--seeds", "0", "--controls", "ties shuffled"], path, plain)
     first = json.loads(path.read_text())
-    movielens_controls.main(["--seeds", "0", "1"], path, parts)
+    movielens_controls.main(["--seeds", "0", "1"], path, plain)
     record = json.loads(path.read_text())
+    assert record["options"]["base"]["learning_rate"] == 3e-3, "as it was tuned"
     assert record["runs"][0] == first["runs"][0], "not trained again"
     assert {(r["control"], r["seed"]) for r in record["runs"]} == {
         (name, seed) for name in movielens_controls.SECONDS for seed in (0, 1)
     }
     assert record["provenance"]["data"]["sha256"] == data.fingerprint()["sha256"]
-    prints = {one["data"]["sha256"] for one in record["controls"].values()}
-    assert record["controls"]["plain"] == {"seconds": None, "data": record["provenance"]["data"]}
+    ties, sessions = (record["controls"][name] for name in movielens_controls.SECONDS)
     # The world's clicks are one second apart: no ties, and every user is one session.
-    assert record["controls"]["ties shuffled"]["share_of_places_with_another_item"] == 0
-    assert record["controls"]["sessions shuffled"]["runs"] == 30 and len(prints) == 2
+    assert ties["share_of_places_with_another_item"] == 0
+    assert ties["data"] == record["provenance"]["data"] != sessions["data"]
+    assert sessions["runs"] == 30
     assert np.isfinite([run["test"]["auc"] for run in record["runs"]]).all()
     assert capsys.readouterr().out.count("sessions shuffled") == 1
