@@ -253,6 +253,22 @@ def test_every_model_is_tuned_with_the_same_number_of_tries(splits, tmp_path):
     assert len(later["runs"]) == 4 and len(rates) == 2
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_run_that_is_deleted_comes_back_the_same(splits, tmp_path, seed):
+    path, options = (
+        tmp_path / "record.json",
+        {"epochs": 1, "progress": False, "rates": [1e-3, 1e-2]},
+    )
+    whole = ablation(splits, ["base", "din"], [0, 1], path, device="cpu", **options)
+    is_lost = [(r["model"], r["seed"]) == ("din", seed) for r in whole["runs"]]
+    (lost,) = (run for run, gone in zip(whole["runs"], is_lost, strict=True) if gone)
+    kept = [run for run, gone in zip(whole["runs"], is_lost, strict=True) if not gone]
+    path.write_text(json.dumps(whole | {"runs": kept}))
+    again = ablation(splits, ["base", "din"], [0, 1], path, device="cpu", **options)["runs"][-1]
+    for key in ("model", "seed", "learning_rate", "test", "validation", "parameters"):
+        assert again[key] == lost[key], key
+
+
 def test_the_forecast_knows_what_a_model_took():
     runs = [{"model": "base", "seconds": 1.0}, {"model": "dien", "seconds": 5.0}]
     assert forecast(runs, [("dien", 1), ("base", 1), ("din", 0)]) == 5 + 1 + 3
