@@ -1,7 +1,7 @@
 """The short run of chapter 09, repeated: four models and two controls on 300 people's films.
 
 python -m studies.films_in_brief. Each run takes a few seconds of one core, so a reader can repeat
-all of it; the comparison on everyone's films is movielens-100k.json. A run that was cut off goes on.
+all of it; everyone's films are in movielens-100k.json. A run that was cut off goes on.
 """
 
 from __future__ import annotations
