@@ -24,15 +24,18 @@ from torch import Tensor
 from dien_edu.data import Batch, Samples, Splits, ctr_samples, load
 from dien_edu.layers import BilinearAttention
 from dien_edu.models import DIEN
-from dien_edu.training import auc, evaluate, fit, provenance
+from dien_edu.training import auc, evaluate, fit, load_checkpoint, provenance
 from dien_edu.training.checkpoint import save_json
-from dien_edu.training.record import how_sampled
+from dien_edu.training.record import how_sampled, source_hash
 from dien_edu.training.truth import attention_precision, movement, probe
 from studies.resume import opened
 
-RESULTS = Path(__file__).parent.parent / "book" / "results"
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "book" / "results"
+PARTS = ROOT / "_build" / "evolutions"  # trained models, kept apart by the sources that made them
 USERS = 2500
 EVOLUTIONS = ("aigru", "agru", "augru", "augru-peak")
+PAIRS = ("augru", "agru", "aigru")
 EXPECTED = [
     "test AUC: AUGRU ahead of AGRU ahead of AIGRU, by little, with and without auxiliary loss",
     "the state moves less on irrelevant clicks than on relevant ones in all three",
@@ -62,10 +65,15 @@ class PeakAttention(BilinearAttention):
         return scores / scores.amax(dim=1, keepdim=True).clamp_min(1e-12)
 
 
+def checkpoint(data: str, auxiliary: str | None, evolution: str, seed: int) -> Path:
+    """Where the trained model of a row is kept."""
+    return PARTS / source_hash() / f"{data}-{auxiliary}-{evolution}-{seed}.pt"
+
+
 def trained(
-    splits: Splits, evolution: str, auxiliary: str | None, seed: int, epochs: int | None = None
-) -> tuple[DIEN, list[float]]:
-    """The model of this row of the record, at its best epoch; its validation AUC by epoch."""
+    splits: Splits, auxiliary: str | None, evolution: str, seed: int, epochs: int | None = None
+) -> DIEN:
+    """The model of this row of the record, trained now or read from its checkpoint."""
     data = splits.train.interactions
     torch.manual_seed(seed)
     model = DIEN(data.n_items, data.n_categories, evolution.removesuffix("-peak"), auxiliary)
@@ -73,9 +81,10 @@ def trained(
         softmax = model.attention.state_dict()  # the same first weights
         model.attention = PeakAttention(model.attention.hidden_size, model.attention.target_size)
         model.attention.load_state_dict(softmax)
-    options = FIT | {"epochs": epochs or FIT["epochs"], "seed": seed, "progress": False}
-    rows = fit(model, splits.train, splits.validation, **options)
-    return model.eval(), [round(row["auc"], 5) for row in rows]
+    path = checkpoint(data.name, auxiliary, evolution, seed)
+    rest = {"seed": seed, "checkpoint": path, "resume": True, "progress": False}
+    fit(model, splits.train, splits.validation, **FIT | {"epochs": epochs or FIT["epochs"]}, **rest)
+    return model.eval()
 
 
 @torch.no_grad()
@@ -191,20 +200,31 @@ def held_against_truth(model: DIEN, splits: Splits) -> dict:
 
 def run(splits: Splits, row: dict, epochs: int | None = None) -> dict:
     """Train and measure one row of the record."""
-    model, curve = trained(splits, **row, epochs=epochs)
+    model = trained(splits, **row, epochs=epochs)
+    past = load_checkpoint(checkpoint(splits.train.interactions.name, **row))["rows"]
+    curve = [round(epoch["auc"], 5) for epoch in past]  # of validation
     found = row | {"curve": curve} | measured(model, splits)
     known = splits.train.interactions.truth  # of films none is
     return found | held_against_truth(model, splits) if known else found
 
 
 def rows(auxiliary: str | None, seeds: list[int]) -> Iterator[dict]:
-    """All four without auxiliary loss; or the three of the paper in pairs, without and with it."""
-    kinds, names = ([None, auxiliary], EVOLUTIONS[:3]) if auxiliary else ([None], EVOLUTIONS)
-    for seed, kind, name in product(seeds, kinds, names):
+    """All four without auxiliary loss; or pairs without and with it, the paper's AUGRU first."""
+    if auxiliary:
+        order = product(PAIRS, seeds, [None, auxiliary])
+    else:
+        order = ((name, seed, None) for seed, name in product(seeds, EVOLUTIONS))
+    for name, seed, kind in order:
         yield {"evolution": name, "auxiliary": kind, "seed": seed}
 
 
-def record(splits: Splits, seeds: list[int], path: Path, auxiliary: str | None = None) -> dict:
+def record(
+    splits: Splits,
+    seeds: list[int],
+    path: Path,
+    auxiliary: str | None = None,
+    names: tuple[str, ...] = EVOLUTIONS,
+) -> dict:
     """Do the runs that the file lacks, writing it after each. ValueError: other data or sources."""
     how = {
         "command": "python -m studies.evolutions" + f" --auxiliary {auxiliary}" * bool(auxiliary),
@@ -216,7 +236,9 @@ def record(splits: Splits, seeds: list[int], path: Path, auxiliary: str | None =
     expected = EXPECTED_AUXILIARY if auxiliary else EXPECTED
     content = opened(path, {"provenance": made, "expected": expected, "runs": []})
     for row in rows(auxiliary, seeds):
-        if not any(row.items() <= old.items() for old in content["runs"]):
+        if row["evolution"] in names and not any(
+            row.items() <= old.items() for old in content["runs"]
+        ):
             content["runs"].append(run(splits, row))
             save_json(path, content)
     return content
@@ -245,10 +267,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m studies.evolutions")
     parser.add_argument("--auxiliary", choices=["inner", "mlp"], help="pairs: without and with it")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--evolutions", nargs="+", default=EVOLUTIONS, choices=EVOLUTIONS)
     options = parser.parse_args()
     splits = ctr_samples(load("interest-world", n_users=USERS))
     path = RESULTS / ("evolutions-auxiliary.json" if options.auxiliary else "evolutions.json")
-    content = record(splits, options.seeds, path, options.auxiliary)
+    content = record(splits, options.seeds, path, options.auxiliary, options.evolutions)
     if not options.auxiliary:
         record_films(content, path)
 

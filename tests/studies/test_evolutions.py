@@ -16,6 +16,11 @@ def splits():
     return ctr_samples(load("interest-world", n_users=60))
 
 
+@pytest.fixture(autouse=True)
+def no_model_from_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setattr(evolutions, "PARTS", tmp_path / "parts")
+
+
 @pytest.fixture
 def batch(splits):
     return next(splits.test.batches(64, negatives=False))
@@ -83,17 +88,26 @@ def test_the_auxiliary_loss_is_recorded_in_pairs(splits, tmp_path, monkeypatch):
     content = evolutions.record(splits, [0, 1], tmp_path / "pairs.json", "inner")
     assert content["expected"] == evolutions.EXPECTED_AUXILIARY
     assert content["provenance"]["command"].endswith("--auxiliary inner")
-    asked = [(run["seed"], run["auxiliary"], run["evolution"]) for run in content["runs"]]
-    kinds, names = (None, "inner"), ("aigru", "agru", "augru")
-    assert asked == [(s, k, n) for s in (0, 1) for k in kinds for n in names]
+    asked = [(run["evolution"], run["seed"], run["auxiliary"]) for run in content["runs"]]
+    kinds, names = (None, "inner"), ("augru", "agru", "aigru")
+    assert asked == [(n, s, k) for n in names for s in (0, 1) for k in kinds]
+    path = tmp_path / "one.json"
+    one = evolutions.record(splits, [3], path, "inner", names=("agru",))["runs"]
+    assert [(run["evolution"], run["auxiliary"]) for run in one] == [("agru", k) for k in kinds]
 
 
 @pytest.mark.parametrize("auxiliary", [None, "inner"])
-def test_a_row_trains_the_model_that_it_names(splits, auxiliary, monkeypatch):
+def test_a_row_trains_the_model_that_it_names_once(splits, auxiliary, monkeypatch):
     monkeypatch.setitem(evolutions.FIT, "epochs", 1)
-    model, curve = evolutions.trained(splits, "augru-peak", auxiliary, 0)
-    assert isinstance(model.attention, evolutions.PeakAttention) and len(curve) == 1
+    model = evolutions.trained(splits, auxiliary, "augru-peak", 0)
+    assert isinstance(model.attention, evolutions.PeakAttention)
     assert (model.auxiliary is None) == (auxiliary is None)
+    path = evolutions.checkpoint("interest-world", auxiliary, "augru-peak", 0)
+    assert evolutions.source_hash() in path.parts, "models of other sources stay where they are"
+    written = path.stat().st_mtime_ns
+    again = evolutions.trained(splits, auxiliary, "augru-peak", 0)
+    assert path.stat().st_mtime_ns == written
+    assert all(map(torch.equal, model.state_dict().values(), again.state_dict().values()))
 
 
 def test_films_go_into_the_same_record_without_a_truth(splits, tmp_path, monkeypatch):
