@@ -229,7 +229,6 @@ def record(
     how = {
         "command": "python -m studies.evolutions" + f" --auxiliary {auxiliary}" * bool(auxiliary),
         **how_sampled(splits.train),
-        "seeds": seeds,
         "options": FIT,
     }
     made = provenance(splits.train.interactions, "cpu", **how)
@@ -240,6 +239,7 @@ def record(
             row.items() <= old.items() for old in content["runs"]
         ):
             content["runs"].append(run(splits, row))
+            content["provenance"]["seeds"] = sorted({one["seed"] for one in content["runs"]})
             save_json(path, content)
     return content
 

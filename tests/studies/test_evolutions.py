@@ -75,7 +75,9 @@ def test_the_record_has_a_row_for_each_model_and_goes_on(splits, tmp_path, monke
         assert {"test", "validation", "movement", "attention", "probe", "zeros"} <= set(run)
         assert len(run["by_attention"]) == evolutions.BINS and len(run["curve"]) == 1
     monkeypatch.setattr(evolutions, "run", lambda splits, row: row)
-    more = evolutions.record(splits, [0, 1], path)["runs"]
+    content = evolutions.record(splits, [0, 1], path)
+    more = content["runs"]
+    assert content["provenance"]["seeds"] == [0, 1]
     assert more[:4] == first["runs"], "not trained again"
     assert [set(run) for run in more[4:]] == [{"evolution", "auxiliary", "seed"}] * 4
     other = ctr_samples(load("interest-world", n_users=61))
