@@ -1,6 +1,7 @@
 """The study behind chapters 06-08 measures what it says."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,6 +14,11 @@ from studies import evolutions
 @pytest.fixture(scope="module")
 def splits():
     return ctr_samples(load("interest-world", n_users=60))
+
+
+@pytest.fixture(autouse=True)
+def no_model_from_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setattr(evolutions, "PARTS", tmp_path / "parts")
 
 
 @pytest.fixture
@@ -59,13 +65,62 @@ def test_peak_attention_has_a_largest_score_of_one():
     assert (scores[~mask] == 0).all()
 
 
-def test_the_record_has_a_row_for_each_model(splits, tmp_path, monkeypatch):
-    monkeypatch.setattr(evolutions, "PARTS", tmp_path)
-    monkeypatch.setattr(evolutions, "RECORD", tmp_path / "record.json")
+def test_the_record_has_a_row_for_each_model_and_goes_on(splits, tmp_path, monkeypatch):
     monkeypatch.setitem(evolutions.FIT, "epochs", 1)
-    evolutions.record(splits, [None], [0], films=False)
-    content = json.loads((tmp_path / "record.json").read_text(encoding="utf8"))
-    assert [run["evolution"] for run in content["runs"]] == list(evolutions.EVOLUTIONS)
-    for run in content["runs"]:
+    path = tmp_path / "record.json"
+    first = evolutions.record(splits, [0], path)
+    assert first == json.loads(path.read_text(encoding="utf8"))
+    assert [run["evolution"] for run in first["runs"]] == list(evolutions.EVOLUTIONS)
+    for run in first["runs"]:
         assert {"test", "validation", "movement", "attention", "probe", "zeros"} <= set(run)
-        assert len(run["by_attention"]) == evolutions.BINS
+        assert len(run["by_attention"]) == evolutions.BINS and len(run["curve"]) == 1
+    monkeypatch.setattr(evolutions, "run", lambda splits, row: row)
+    content = evolutions.record(splits, [0, 1], path)
+    more = content["runs"]
+    assert content["provenance"]["seeds"] == [0, 1]
+    assert more[:4] == first["runs"], "not trained again"
+    assert [set(run) for run in more[4:]] == [{"evolution", "auxiliary", "seed"}] * 4
+    other = ctr_samples(load("interest-world", n_users=61))
+    with pytest.raises(ValueError, match="other data"):
+        evolutions.record(other, [0], path)
+
+
+def test_the_auxiliary_loss_is_recorded_in_pairs(splits, tmp_path, monkeypatch):
+    monkeypatch.setattr(evolutions, "run", lambda splits, row: row)
+    content = evolutions.record(splits, [0, 1], tmp_path / "pairs.json", "inner")
+    assert content["expected"] == evolutions.EXPECTED_AUXILIARY
+    assert content["provenance"]["command"].endswith("--auxiliary inner")
+    asked = [(run["evolution"], run["seed"], run["auxiliary"]) for run in content["runs"]]
+    kinds, names = (None, "inner"), ("augru", "agru", "aigru")
+    assert asked == [(n, s, k) for n in names for s in (0, 1) for k in kinds]
+    path = tmp_path / "one.json"
+    one = evolutions.record(splits, [3], path, "inner", names=("agru",))["runs"]
+    assert [(run["evolution"], run["auxiliary"]) for run in one] == [("agru", k) for k in kinds]
+
+
+@pytest.mark.parametrize("auxiliary", [None, "inner"])
+def test_a_row_trains_the_model_that_it_names_once(splits, auxiliary, monkeypatch):
+    monkeypatch.setitem(evolutions.FIT, "epochs", 1)
+    model = evolutions.trained(splits, auxiliary, "augru-peak", 0)
+    assert isinstance(model.attention, evolutions.PeakAttention)
+    assert (model.auxiliary is None) == (auxiliary is None)
+    path = evolutions.checkpoint("interest-world", auxiliary, "augru-peak", 0)
+    assert evolutions.source_hash() in path.parts, "models of other sources stay where they are"
+    written = path.stat().st_mtime_ns
+    again = evolutions.trained(splits, auxiliary, "augru-peak", 0)
+    assert path.stat().st_mtime_ns == written
+    assert all(map(torch.equal, model.state_dict().values(), again.state_dict().values()))
+
+
+def test_films_go_into_the_same_record_without_a_truth(splits, tmp_path, monkeypatch):
+    def small(name):
+        world = load("interest-world", n_users=40)
+        return replace(world, name=name, truth={}, shown=None)
+
+    monkeypatch.setattr(evolutions, "load", small)
+    monkeypatch.setitem(evolutions.FILMS, "epochs", 1)
+    monkeypatch.setitem(evolutions.FILMS, "people", 40)
+    path, content = tmp_path / "record.json", {"runs": []}
+    evolutions.record_films(content, path)
+    runs = json.loads(path.read_text(encoding="utf8"))["films"]["runs"]
+    assert len(runs) == 6 and all("movement" not in run and run["test"] for run in runs)
