@@ -52,7 +52,7 @@ def paths(model: ClickModel, batch: Batch) -> np.ndarray:
 
 
 def moves(states: np.ndarray) -> np.ndarray:
-    """The length of each step, ‖h'_t − h'_{t−1}‖: (P, T + 1, n) -> (P, T)."""
+    """The movement at each step, ‖h'_t − h'_{t−1}‖: (P, T + 1, n) -> (P, T)."""
     return np.linalg.norm(np.diff(states, axis=1), axis=2)
 
 
@@ -76,12 +76,12 @@ def project(states: np.ndarray, dimensions: int = 2) -> Projection:
 def draw_trajectories(
     model: ClickModel, batch: Batch, names: Sequence[str], clicks: Sequence[str] | None = None
 ) -> Figure:
-    """The paper's Figure 3: paths in a common plane, attention by step, and true step lengths.
+    """The paper's Figure 3: paths in a common plane, attention by step, and the true movement.
 
     `names` for the rows of the batch, at most six; `clicks` for the steps. The title says what
-    share of the variance and of the length of all steps the plane holds. A number stands where the
-    longest step of a path arrives, a large marker at a path's end. In the lowest panel the line is
-    the length in the full space, the small dots the length in the plane.
+    share of the variance and of all movement the plane holds. A number stands where the longest
+    step of a path but its first arrives, a large marker at a path's end. In the lowest panel the
+    line is the movement in the full space, the small dots that in the plane.
     """
     if len(names) != len(batch) or len(batch) > len(LOOKS):
         raise ValueError(f"{len(names)} names for {len(batch)} rows, expected one each, at most 6")
@@ -113,12 +113,12 @@ def draw_trajectories(
     axes[0].set_ylabel(f"second, {flat.share[1]:.0%}")
     kept = shown.sum() / max(true.sum(), np.finfo(float).tiny)
     title = f"2 of {states.shape[2]} directions: {flat.share.sum():.0%} of the variance,"
-    axes[0].set_title(f"{title}\n{kept:.0%} of the length of all steps", fontsize=10)
+    axes[0].set_title(f"{title}\n{kept:.0%} of the movement", fontsize=10)
     figure.legend(
         *axes[0].get_legend_handles_labels(), fontsize=8, ncols=2, loc="outside upper left"
     )
     axes[1].set_ylabel("$a_t$")
-    axes[2].set_ylabel("step length")
+    axes[2].set_ylabel("movement")
     for axis in axes[1:]:
         axis.set_ylim(bottom=0)
     _name_steps(axes[1], step, None)
@@ -131,7 +131,7 @@ def draw_attention_map(
 ) -> Figure:
     """Attention a_t as a heat map: a row for each target, a column for each step.
 
-    A dot marks the largest score of a row.
+    A dot marks the largest score of a row whose scores differ.
     """
     attention = _traced(model, batch, "attention").attention.cpu().numpy()
     if len(names) != len(attention):
@@ -140,10 +140,11 @@ def draw_attention_map(
     figure, axis = plt.subplots(figsize=(4.8, 0.9 + 0.2 * len(names) + extra))
     step = np.arange(1, attention.shape[1] + 1)
     image = _heat(axis, attention, step, vmax=max(attention.max(), 1e-9))
-    top = attention.argmax(axis=1)
+    uneven = np.flatnonzero(np.ptp(attention, axis=1) > 1e-6)
+    top = attention[uneven].argmax(axis=1) + 1
     # white on the dark half of the colours, black on the bright half
-    ground = attention.max(axis=1) / max(attention.max(), 1e-9)
-    axis.scatter(top + 1, np.arange(len(names)), 12, c=np.where(ground > 0.5, "black", "white"))
+    bright = attention[uneven].max(axis=1, initial=0) > attention.max() / 2
+    axis.scatter(top, uneven, 12, c=np.where(bright, "black", "white"))
     axis.set_yticks(range(len(names)), names, fontsize=8)
     _name_steps(axis, step, clicks)
     figure.colorbar(image, ax=axis, label="attention $a_t$", shrink=0.8)
