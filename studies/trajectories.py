@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from dien_edu.data import Batch, Interactions, Samples, Splits, ctr_samples, load
-from dien_edu.figures.trajectories import moves, project
+from dien_edu.figures.trajectories import ask, moves, project
 from dien_edu.models import DIEN
 from dien_edu.training import evaluate, fit, provenance
 from dien_edu.training.checkpoint import save_json
@@ -89,11 +89,7 @@ def _draw(rng: np.random.Generator, data: Interactions, items: np.ndarray, among
 
 def asked(data: Interactions, histories: np.ndarray, targets: np.ndarray) -> Batch:
     """One row a pair of history and target: (U, T), (U, P) -> U · P rows."""
-    rows = torch.from_numpy(np.repeat(histories, targets.shape[1], axis=0))
-    goal = torch.from_numpy(targets.clip(0).ravel())
-    kind, nobody = torch.from_numpy(data.category_of_item), torch.zeros_like(goal)
-    length = torch.full_like(goal, rows.shape[1])
-    return Batch(nobody, rows, kind[rows], length, goal, kind[goal], nobody.float())
+    return ask(data, np.repeat(histories, targets.shape[1], axis=0), targets.clip(0).ravel())
 
 
 def reading(model: DIEN, data: Interactions, histories: np.ndarray, targets: np.ndarray) -> dict:

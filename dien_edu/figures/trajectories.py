@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from dien_edu.data import Batch, Interactions
 from dien_edu.figures.style import MODELS
@@ -22,6 +23,8 @@ from dien_edu.models import ClickModel
 from dien_edu.models.base import Trace
 
 LOOKS = [MODELS[name] for name in ("base", "din", "augru", "agru", "gru-attention", "aigru")]
+
+HALO = withStroke(linewidth=2, foreground="white")
 
 
 class Projection(NamedTuple):
@@ -33,10 +36,10 @@ class Projection(NamedTuple):
     centre: np.ndarray
 
 
-def ask(data: Interactions, items: Sequence[int], targets: Sequence[int]) -> Batch:
-    """One history and several targets as a batch, (P, T); target 0 is no target."""
+def ask(data: Interactions, items: Sequence, targets: Sequence[int]) -> Batch:
+    """A batch of P targets for one history (T,), or for P histories (P, T); 0 is no target."""
     category, goal = torch.from_numpy(data.category_of_item), torch.as_tensor(targets)
-    row = torch.as_tensor(items).expand(len(goal), -1)
+    row = torch.as_tensor(np.asarray(items)).expand(len(goal), -1)
     nobody = torch.zeros_like(goal)
     length = torch.full_like(goal, row.shape[1])
     return Batch(nobody, row, category[row], length, goal, category[goal], nobody.float())
@@ -99,8 +102,8 @@ def draw_trajectories(
         axes[0].plot(x[-1], y[-1], color=look["color"], marker=look["marker"], markersize=10)
         far = int(true[row, 1:].argmax()) + 2
         axes[0].annotate(
-            str(far), (x[far], y[far]), (5, 5), textcoords="offset points", fontsize=9,
-            color=look["color"], fontweight="bold",
+            str(far), (x[far], y[far]), (6, 6), textcoords="offset points", fontsize=9,
+            color=look["color"], fontweight="bold", path_effects=[HALO], zorder=6,
         )  # fmt: skip
         axes[1].plot(step, attention[row], **look | {"markersize": 4, "linewidth": 1.4})
         axes[2].plot(step, true[row], **look | {"markersize": 0, "linewidth": 1.4})

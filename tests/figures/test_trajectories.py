@@ -47,6 +47,15 @@ def test_no_target_means_equal_attention(world, asked):
     assert attention[1:].std() > 0.01
 
 
+def test_each_target_can_have_its_own_history(world):
+    rows = [[1, 2, 3], [4, 5, 6]]
+    both = ask(world, rows, [7, 8])
+    assert both.history_item.tolist() == rows and both.target_item.tolist() == [7, 8]
+    one = ask(world, rows[1], [8])
+    for name in ("history_item", "history_category", "history_length", "target_category"):
+        assert (getattr(both, name)[1] == getattr(one, name)[0]).all(), name
+
+
 def test_a_path_starts_at_zero_and_ends_in_what_the_head_reads(world, asked):
     model = made(world)
     found = paths(model, asked)
