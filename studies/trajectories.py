@@ -2,7 +2,8 @@
 
 python -m studies.trajectories. In the generated world the models are those of `studies.evolutions`,
 trained anew where their checkpoints are missing; on films they are small ones like chapter 09's. A
-run that was cut off goes on. `EXPECTED` was written before any of it was measured.
+run that was cut off goes on. `EXPECTED` was written before any of it was measured; its last line
+after a look at the distances of one seed, and before ends and spreads were measured.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ EXPECTED = [
     "movement grows with each level of relevance in AGRU, AUGRU and DIEN; AIGRU is the flattest",
     "half way the state is smaller than it was when the history ended there: later clicks take a "
     "share of the attention",
+    "at the paths' ends the unrelated target is nearer to no target than the related one, for more "
+    "users than along the paths; its movement is spread over more steps than the related one's",
 ]
 
 
@@ -97,6 +100,8 @@ def reading(model: DIEN, data: Interactions, histories: np.ndarray, targets: np.
 
     apart     distance to the path of no target, mean over steps: of the unrelated target as a share
               of the related one's (quartiles, share of users below 1), of both as a share of ‖h'‖
+    end       the same for the last states alone
+    spread    steps that count in a path's movement: the exponential of the entropy of its shares
     last      share of users whose last step is the longest, by target; chance
     early     share of users whose longest step stands at a click of the early category; chance
     score     share of the paths with a target whose longest step stands at the largest score, and
@@ -123,7 +128,9 @@ def reading(model: DIEN, data: Interactions, histories: np.ndarray, targets: np.
     found = np.take_along_axis(early, longest[:, 3:], axis=1)[has_early]
     return {
         "users": len(targets),
-        "apart": _apart(states),
+        "apart": _apart(states[:, :, 1:]),
+        "end": _apart(states[:, :, -1:]),
+        "spread": dict(zip(TARGETS[:3], _count(moved[:, :3]).mean(axis=0).tolist(), strict=True)),
         "last": dict(zip(TARGETS, (longest == shape[2] - 1).mean(axis=0).tolist(), strict=True))
         | {"early": float((longest[has_early, 3] == shape[2] - 1).mean())},
         "chance": 1 / (shape[2] - 1),
@@ -140,8 +147,8 @@ def reading(model: DIEN, data: Interactions, histories: np.ndarray, targets: np.
 
 def _apart(states: np.ndarray) -> dict:
     none = states[:, :1]
-    apart = np.linalg.norm(states - none, axis=3)[:, :, 1:].mean(axis=2)  # (U, 4)
-    own = np.linalg.norm(none, axis=3)[:, 0, 1:].mean(axis=1)
+    apart = np.linalg.norm(states - none, axis=3).mean(axis=2)  # (U, 4)
+    own = np.linalg.norm(none, axis=3)[:, 0].mean(axis=1)
     ratio = apart[:, 1] / apart[:, 2].clip(1e-12)
     return {
         "ratio": np.quantile(ratio, [0.25, 0.5, 0.75]).tolist(),
@@ -149,6 +156,12 @@ def _apart(states: np.ndarray) -> dict:
         "unrelated": float(np.median(apart[:, 1] / own)),
         "related": float(np.median(apart[:, 2] / own)),
     }
+
+
+def _count(moved: np.ndarray) -> np.ndarray:
+    """(…, T) -> (…): T where all steps are alike, 1 where one step is all of the movement."""
+    share = moved / moved.sum(axis=-1, keepdims=True)
+    return np.exp(-(share * np.log(share.clip(1e-12))).sum(axis=-1))
 
 
 def _by_score(moved: np.ndarray, attention: np.ndarray, real: np.ndarray) -> dict:

@@ -48,7 +48,8 @@ def test_without_scores_all_paths_are_one(world):
     found = trajectories.reading(
         made(world, scale=0), world, *trajectories.questions(world, np.arange(60), 15)
     )
-    assert found["apart"]["unrelated"] == found["apart"]["related"] == 0
+    for part in ("apart", "end"):
+        assert found[part]["unrelated"] == found[part]["related"] == 0
     assert len({found["last"][name] for name in ("none", "unrelated", "last")}) == 1
 
 
@@ -58,7 +59,13 @@ def test_sharp_scores_take_the_paths_apart_and_decide_the_steps(world):
     assert sharp["apart"]["related"] > 5 * plain["apart"]["related"] > 0
     assert sharp["score"]["top"] > 0.8 and sharp["score"]["explained"] > 0.6
     assert 0 < sharp["plane"]["length"] < 1 and 0 < sharp["plane"]["variance"] < 1
+    assert sharp["spread"]["last"] < plain["spread"]["last"] <= 15
     assert sharp["chance"] == 1 / 14 and sharp["half_way"] > 0
+
+
+def test_steps_that_count():
+    found = trajectories._count(np.array([[1, 1, 1, 1], [0, 3, 0, 0], [2, 2, 0, 0]], float))
+    assert np.allclose(found, [4, 1, 2])
 
 
 def test_the_levels_add_up_to_the_movement_of_chapter_08(world, splits):
