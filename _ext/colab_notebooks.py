@@ -375,7 +375,7 @@ def code_cell(source: str, name: str, *, title: str = "", tags=()) -> dict:
         metadata["tags"] = list(tags)
     if title:
         metadata |= {"cellView": "form", "jupyter": {"source_hidden": True}}
-        source = f'# @title {title} {{ display-mode: "form" }}\n{source}'
+        source = f"# @title {title}\n{source}"
     return {
         "cell_type": "code",
         "execution_count": None,

@@ -1,4 +1,4 @@
-# @title Run this first: the package and the files of the chapter { display-mode: "form" }
+# @title Run this first: the package and the files of the chapter
 # @markdown The package and the recorded results are in this cell; no download brings them.
 # @markdown On a GPU, "automatic" is "full", with more seeds and epochs; on a CPU it is "quick".
 # @markdown For a GPU in Colab: *Runtime → Change runtime type → T4 GPU*, then *Runtime → Run all*.
