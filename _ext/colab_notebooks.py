@@ -149,13 +149,7 @@ def bibliography(path: Path):
 def cited(entry) -> tuple[str, str]:
     """Author and year as the pages show them."""
     last = [" ".join(map(str, person.rich_last_names)) for person in entry.persons["author"]]
-    who = (
-        last[0]
-        if len(last) == 1
-        else " and ".join(last)
-        if len(last) == 2
-        else f"{last[0]} *et al.*"
-    )
+    who = f"{last[0]} *et al.*" if len(last) > 2 else " and ".join(last)
     return who, entry.fields["year"]
 
 
@@ -182,6 +176,12 @@ class Text:
     terms: dict = field(default_factory=dict)  # main term -> definition
     elsewhere: dict = field(default_factory=dict)  # what the text calls it -> title of the page
 
+    def find(self, kind: str, table: dict, name: str | None):
+        """An entry of one of the book's tables; Unknown if it has none of that name."""
+        if name not in table:
+            raise Unknown(f"{self.page}: there is no {kind} {name!r}")
+        return table[name]
+
     def markdown(self, source: str) -> str:
         """A Markdown cell without a directive or a role."""
         source = TARGET.sub("", source)
@@ -202,10 +202,10 @@ class Text:
             head = title or name.capitalize()
             return quote(f"**{head}.**\n\n{body}")
         if name == "exercise":
-            _, number, title = self.book.exercises[options["label"]]
+            _, number, title = self.find("exercise", self.book.exercises, options.get("label"))
             return f"### Exercise {number}: {title}\n\n{body}"
         if name in ("solution", "solution-start"):
-            _, number, of = self.book.exercises[title]
+            _, number, of = self.find("exercise", self.book.exercises, title)
             return f"### Solution to exercise {number}: {of}\n\n" + (folded(body) if body else "")
         if name == "solution-end":
             return ""
@@ -217,8 +217,12 @@ class Text:
         shown = picture(source, options["alt"])
         if not caption:
             return shown
-        name = options.get("name")
-        return f"{shown}\n\n**Fig. {self.book.figures[name][1]}.** {caption}"
+        return f"{shown}\n\n{self.caption(options.get('name'), caption)}"
+
+    def caption(self, name: str | None, words: str) -> str:
+        """A caption with the number of its figure, which needs a name."""
+        _, number = self.find("figure", self.book.figures, name)
+        return f"**Fig. {number}.** {words}"
 
     def role(self, found: re.Match) -> str:
         """One role as words."""
@@ -241,25 +245,21 @@ class Text:
         entries = bibliography(self.book.root / "book/references.bib")
         keys = [key.strip() for key in keys]
         self.works.update(keys)
-        both = [cited(entries[key]) for key in keys]
+        both = [cited(self.find("work", entries, key)) for key in keys]
         if role == "cite:t":
             return ", ".join(f"{who} [{year}]" for who, year in both)
         return "[" + ", ".join(f"{who}, {year}" for who, year in both) + "]"
 
     def term(self, text: str, name: str) -> str:
-        if name.lower() not in self.book.words:
-            raise Unknown(f"{self.page}: the glossary has no {name!r}")
-        main, definition = self.book.words[name.lower()]
+        main, definition = self.find("term", self.book.words, name.lower())
         self.terms[main] = definition
         return text
 
     def document(self, text: str | None, name: str, found: re.Match) -> str:
         """Another page by its title, a chapter also by its number."""
         page = resolve(self.page, name)
-        if page not in self.book.titles:
-            raise Unknown(f"{self.page}: there is no page {name!r}")
+        title = f"*{self.find('page', self.book.titles, page)}*"
         chapter = CHAPTER.match(Path(page).name)
-        title = f"*{self.book.titles[page]}*"
         number = f"chapter {chapter[1]}" if chapter else None
         if text:
             if not (number and text.removeprefix("chapter ") == chapter[1]):
@@ -271,7 +271,7 @@ class Text:
         return shown[0].upper() + shown[1:] if first and number else shown
 
     def number(self, text: str | None, name: str) -> str:
-        page, number = self.book.figures[name]
+        page, number = self.find("figure", self.book.figures, name)
         shown = re.sub(r"%s|\{number\}", str(number), text) if text else f"Fig. {number}"
         return self.pointed(shown, page)
 
@@ -280,7 +280,7 @@ class Text:
             page, number, _ = self.book.exercises[name]
             shown = f"Exercise {number}"
         else:
-            page, shown = self.book.labels[name]
+            page, shown = self.find("label", self.book.labels, name)
         return self.pointed(text or shown, page)
 
     def pointed(self, shown: str, page: str) -> str:
@@ -395,8 +395,7 @@ def code_cells(text: Text, cell: dict, hidden: bool) -> list[dict]:
     title = "Code of the solution" if hidden else ""
     below = []
     if figure.get("caption"):
-        number = text.book.figures[figure["name"]][1]
-        below.append(f"**Fig. {number}.** {text.markdown(figure['caption'])}")
+        below.append(text.caption(figure.get("name"), text.markdown(figure["caption"])))
     if alt:
         below.append(folded(text.markdown(alt), "The picture in words"))
     twins = [code_cell(source, cell["id"], title=title, tags=tags)]
