@@ -21,7 +21,7 @@ TEST_ENV := $(CLEAN_ENV) OMP_NUM_THREADS=1 MPLBACKEND=Agg
 CHAPTER_ENV := $(TEST_ENV) MPLBACKEND= DIEN_EDU_PROFILE=quick CUDA_VISIBLE_DEVICES= PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help book test pytest nbval data serve execute record train bench lint format constraints linkcheck \
+.PHONY: help book colab test pytest nbval data serve execute record train bench lint format constraints linkcheck \
   clean distclean check-python
 .NOTPARALLEL:
 
@@ -33,6 +33,9 @@ help: ## show this list
 book: $(VENV)/.book-ready ## build the pages (no torch needed); warnings are errors
 	@$(CLEAN_ENV) $(VENV)/bin/jupyter-book build . --all --quiet -W --keep-going -n >/dev/null
 	@echo "The book is built. Open: file://$(CURDIR)/$(HTML)"
+
+colab: $(VENV)/.book-ready ## write each chapter as one self-contained notebook, into colab/
+	@$(CLEAN_ENV) $(VENV_PYTHON) _ext/colab_notebooks.py
 
 test: $(VENV)/.test-ready ## run every test, then every chapter
 	@$(MAKE) --no-print-directory data pytest nbval
@@ -86,7 +89,7 @@ constraints: ## pin anew the newest versions for every Python we support (needs 
 	@mv constraints.tmp constraints.txt && rm constraints.all
 
 clean: ## remove what was built
-	@rm -rf _build build dist .pytest_cache .ruff_cache .hypothesis
+	@rm -rf _build build colab dist .pytest_cache .ruff_cache .hypothesis
 
 distclean: clean ## remove the environments as well
 	@rm -rf .venv *.egg-info

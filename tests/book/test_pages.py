@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import subprocess
 import sys
@@ -170,3 +172,56 @@ def test_no_barrier_on_any_page(n, pages, reader):
             if THEMES_OWN.get(v["id"], "no element") not in node["html"]
         ]
         assert ours == [], file
+
+
+# The self-contained notebooks beside the pages
+
+
+def twin_of(file: Path, book: Path) -> Path:
+    """The notebook of a page, if it has one."""
+    parts = file.relative_to(book).with_suffix(".ipynb").parts
+    return book / "colab" / "-".join(parts[1:] or parts)
+
+
+def test_each_page_of_a_notebook_leads_to_its_twin(pages, book, reader):
+    page, seen = reader(), 0
+    for file in pages:
+        text = file.read_text("utf8")
+        assert "colab.research.google" not in text  # no dead button before there is an address
+        linked = re.findall(r'<p class="run-chapter">.*?<a href="([^"]+)" download', text)
+        if linked or twin_of(file, book).exists():
+            (name,) = linked
+            assert (file.parent / name).resolve() == twin_of(file, book), file
+            visit(page, file)
+            with page.expect_download() as saved:  # as a file, though the page is one, too
+                page.locator(".run-chapter a").click()
+            assert saved.value.suggested_filename == twin_of(file, book).name
+            assert Path(saved.value.path()).read_bytes() == twin_of(file, book).read_bytes()
+            seen += 1
+    assert seen == len(list((book / "colab").glob("*.ipynb"))) >= 10
+    assert page.problems == []
+
+
+def test_a_twin_has_the_numbers_and_words_of_its_page(pages, book):
+    """What Sphinx resolved, a second time from its pages: no number is counted differently."""
+    seen = dict.fromkeys(("Fig.", "Exercise", "ref", "numref", "doc", "cite"), 0)
+    for file in filter(lambda file: twin_of(file, book).exists(), pages):
+        cells = json.loads(twin_of(file, book).read_text("utf8"))["cells"]
+        twin = "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+        twin, text = twin.replace("*", ""), html.unescape(file.read_text("utf8"))
+        article = text[text.index("<h1") :]
+        for kind, pattern in (("Fig.", r"^Fig\. (\d+)\.$"), ("Exercise", r"^### Exercise (\d+):")):
+            shown = re.findall(rf'caption-number">\s*{re.escape(kind)} (\d+) ?<', article)
+            found = re.findall(pattern.replace("$", " "), twin, re.M)
+            assert found == shown, file
+            seen[kind] += len(shown)
+        for kind, look in (("ref", "std std-ref"), ("numref", "std std-numref"), ("doc", "doc")):
+            for words in re.findall(rf'<span class="{look}">([^<]+)</span></a>', article):
+                assert " ".join(words.split()).replace("’", "'") in twin, (file, words)
+                seen[kind] += 1
+        for words in re.findall(
+            r"bibliography\.html#[^>]*>([^<]*(?:<em>[^<]*</em>)?[^<]*)</a>", article
+        ):
+            assert re.sub("<.*?>", "", words) in twin, (file, words)
+            seen["cite"] += 1
+    assert all(seen.values()), seen

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import types
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -80,6 +81,21 @@ def test_a_kernel_gets_the_widget_with_its_module(figure_class):
 def test_colab_gets_no_html_that_it_would_prefer_to_the_widget(figure_class, monkeypatch):
     monkeypatch.setitem(sys.modules, "google.colab", object())
     assert "text/html" not in stored(figure_class())
+
+
+@every
+def test_colab_is_told_where_its_manager_of_widgets_is(figure_class, monkeypatch):
+    """As in Colab: a module that anywidget asks for the address, once it has switched it on."""
+    output = types.ModuleType("google.colab.output")
+    output._widgets = types.SimpleNamespace(_installed_url=None)
+    address = {"_installed_url": "https://example.org/manager.js"}
+    output.enable_custom_widget_manager = lambda: output._widgets.__dict__.update(address)
+    output.enable_custom_widget_manager()
+    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    monkeypatch.setitem(sys.modules, "google.colab.output", output)
+    _, metadata = figure_class()._repr_mimebundle_()
+    view = metadata["application/vnd.jupyter.widget-view+json"]
+    assert view["colab"]["custom_widget_manager"]["url"] == address["_installed_url"]
 
 
 @every

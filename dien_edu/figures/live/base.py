@@ -128,14 +128,16 @@ class LiveFigure(anywidget.AnyWidget if anywidget else object):
 
     def _repr_mimebundle_(self, **options):
         """HTML for pages, the widget for kernels, and a text that is the same in every run."""
-        data = {}
+        data, metadata = {}, {}
         if anywidget is not None:
             shown = super()._repr_mimebundle_(**options)
-            data = dict((shown[0] if isinstance(shown, tuple) else shown) or {})
+            # the metadata tell Colab where its manager for such widgets is: without, an empty cell
+            shown, metadata = shown if isinstance(shown, tuple) else (shown, {})
+            data = dict(shown or {})
         data["text/plain"] = repr(self)
         if "google.colab" not in sys.modules:  # Colab would prefer it to the widget
             data["text/html"] = self.html()
-        return data, {}
+        return data, metadata
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
