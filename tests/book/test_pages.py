@@ -108,13 +108,36 @@ def test_every_live_figure_is_live(pages, reader):
             before = picture.inner_html()
             slider = element.locator("input[type=range]:visible").first
             slider.focus()
-            page.keyboard.press("ArrowRight")
-            page.keyboard.press("ArrowRight")
+            at_end = slider.input_value() == slider.get_attribute("max")
+            page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+            page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
             assert picture.inner_html() != before or element.locator(".ranking").count()
             seen += 1
         assert file.read_text("utf8").count("function gruGates") == 1, file
     assert seen >= 1
     assert page.problems == []
+
+
+def test_the_first_thing_on_the_index_page_moves(book, reader):
+    page = reader("phone")
+    visit(page, book / "book/index.html")
+    figure = page.locator("glance-figure")
+    before = figure.locator(".live-say").inner_text()
+    choice = figure.get_by_label("stand mixer", exact=True)
+    choice.check()
+    assert figure.locator(".live-say").inner_text() != before
+    assert figure.bounding_box()["y"] < 844 * 1.5, "near the top, on a phone as well"
+    assert page.problems == []
+
+
+def test_every_picture_of_a_page_has_a_text(pages, reader):
+    page = reader()
+    for file in pages:
+        visit(page, file)
+        found = page.locator("article img, article svg[role=img], main img").evaluate_all(
+            "all => all.map((one) => one.getAttribute('alt') ?? one.getAttribute('aria-label'))"
+        )
+        assert all(text and len(text) > 20 for text in found), (file, found)
 
 
 def test_search_finds_and_leads_to_a_page(book, reader):

@@ -18,7 +18,7 @@ from test_style import contrast
 from dien_edu import reference
 from dien_edu.data.example import example_inputs
 from dien_edu.figures import INTERESTS, MODELS, QUANTITIES, live
-from dien_edu.figures.live import base, bundle
+from dien_edu.figures.live import base, bundle, network
 
 CLASSES = [getattr(live, name) for name in dir(live) if name.endswith("Figure")]
 FOLDER = Path(bundle.__file__).parent
@@ -32,6 +32,20 @@ def stored(figure) -> dict[str, str]:
     """What a notebook keeps of a figure: `_ext/execute.py` drops the widget's own entry."""
     data, _ = DisplayFormatter().format(figure)
     return {kind: text for kind, text in data.items() if "widget" not in kind}
+
+
+def random_explorer(rng) -> dict:
+    """Values of the explorer: any history of at most 50 clicks, any target, any evolution."""
+
+    def anything():
+        history = rng.integers(1, 145, rng.integers(0, network.LONGEST + 1)).tolist()
+        evolution = str(rng.choice(["aigru", "agru", "augru"]))
+        return {"history": history, "target": int(rng.integers(1, 145)), "evolution": evolution}
+
+    now = anything()
+    parts = ["embedding", "extractor", "attention", "evolution", "head"]
+    look = {"step": int(rng.integers(max(1, len(now["history"])))), "part": str(rng.choice(parts))}
+    return now | look | {"before": anything() if rng.integers(2) else {}}
 
 
 class Outline(HTMLParser):

@@ -10,12 +10,13 @@ import re
 import numpy as np
 import pytest
 import torch
-from test_live import CLASSES, FOLDER, every
+from test_live import CLASSES, FOLDER, every, random_explorer
 
 from dien_edu import reference
 from dien_edu.figures import live
 from dien_edu.figures.live import bundle
 from dien_edu.layers import AuxiliaryLoss
+from dien_edu.models.base import Dice
 from dien_edu.training import metrics
 
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -34,30 +35,6 @@ def page_of(figures, *, theme="light") -> str:
         f"<main><h1>Figures</h1>{parts}</main>"
         f"<script type='module'>{bundle.bundle(*names)}</script>"
     )
-
-
-@pytest.fixture
-def open_page(browser, tmp_path):
-    """Opens a page from a file, without network or motion; fails on an error in the console."""
-    contexts, problems = [], []
-
-    def open_it(text, viewport=WIDE, **options):
-        context = browser.new_context(
-            viewport=viewport, offline=True, reduced_motion="reduce", **options
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-        file = tmp_path / f"{len(contexts)}.html"
-        file.write_text(text, encoding="utf8")
-        page.goto(file.as_uri())
-        return page
-
-    yield open_it
-    for context in contexts:
-        context.close()
-    assert not problems
 
 
 def box(page, figure):
@@ -122,10 +99,20 @@ def calls(rng) -> list[tuple[str, list, object]]:
     seeds = [rng.random(rng.integers(2, 6)).tolist() for _ in range(3)]
     curves = live.LearningCurvesFigure(curves={"a": seeds}).summary()["a"]
     u, r, candidate = reference.gru_gates(x, h, *arrays)
+    table = {key: rng.normal(size=n_input).tolist() for key in ("mean", "slope")}
+    table["variance"] = rng.random(n_input).tolist()
+    bits = int(rng.integers(2**16))
+    if bits >> 10 & 31 == 31:  # infinite or no number: no weight is
+        bits ^= 1 << 14
     found = [
         ("sigmoid", [z], reference.sigmoid(z)),
         ("logSigmoid", [z], reference.log_sigmoid(z)),
         ("dot", [x.tolist(), target.tolist()], x @ target),
+        ("affine", [matrix.tolist(), x.tolist(), h.tolist()], matrix @ x + h),
+        ("sum", [inputs.tolist(), int(n_input)], inputs.sum(axis=0)),
+        ("sum", [[], int(n_input)], np.zeros(n_input)),
+        ("dice", [x.tolist(), table], dice(x, **table)),
+        ("half", [bits], np.array(bits, "<u2").view("<f2")),
         ("product", [matrix.tolist(), x.tolist()], matrix @ x),
         (
             "gruGates",
@@ -156,6 +143,15 @@ def calls(rng) -> list[tuple[str, list, object]]:
     for rule in live.evolution.RULES:
         found.append(("recurrence", recurrence(rule, inputs, attention, arrays, h), None))
     return found
+
+
+def dice(x, mean, variance, slope):
+    layer = Dice(len(x)).double().eval()
+    layer.load_state_dict(
+        {"mean": torch.tensor(mean), "variance": torch.tensor(variance)}
+        | {"slope": torch.tensor(slope)}
+    )
+    return layer(torch.from_numpy(x)).detach().numpy()
 
 
 def softmax(scores):
@@ -247,6 +243,11 @@ def test_no_function_is_without_a_twin():
 # The figures: what the page shows is what Python says
 
 MOVES = {
+    "explorer": random_explorer,
+    "glance": lambda rng: {
+        "known": int(rng.integers(9)),
+        "shown": str(rng.choice(["printer", "mixer", "telescope"])),
+    },
     "gates": lambda rng: {
         "update_bias": round(rng.uniform(-6, 6), 1),
         "reset_bias": round(rng.uniform(-6, 6), 1),
@@ -293,9 +294,8 @@ def test_the_page_shows_what_python_says(figure_class, open_page):
         set_values(page, figure, values)
         say, rows = shown(page, figure)
         now = figure_class(**(figure.values | values))
-        head, body = now.table()
         assert say == now.say()
-        assert rows == [head, *body]
+        assert rows == [row for head, body in now.tables() for row in (head, *body)]
 
 
 @every
@@ -415,8 +415,9 @@ def test_a_result_is_spoken_once_and_no_tick_is(figure_class, open_page):
     )
     slider = here.locator("input[type=range]").first
     slider.focus()
+    at_end = slider.input_value() == slider.get_attribute("max")
     for _ in range(4):
-        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
     page.wait_for_timeout(700)
     assert page.evaluate("said") == [here.locator(".live-say").inner_text()]
     assert slider.get_attribute("aria-valuetext")

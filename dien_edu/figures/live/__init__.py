@@ -5,5 +5,7 @@ from dien_edu.figures.live.auxiliary import AuxiliaryFigure
 from dien_edu.figures.live.budget import BudgetFigure
 from dien_edu.figures.live.curves import LearningCurvesFigure
 from dien_edu.figures.live.evolution import EvolutionFigure
+from dien_edu.figures.live.explorer import ExplorerFigure
 from dien_edu.figures.live.gates import GatesFigure
+from dien_edu.figures.live.glance import GlanceFigure
 from dien_edu.figures.live.ranking import RankingFigure

@@ -100,6 +100,10 @@ class LiveFigure(anywidget.AnyWidget if anywidget else object):
         """The heads and the rows of the table behind the picture."""
         raise NotImplementedError
 
+    def tables(self) -> list[tuple[list[str], list[list[str]]]]:
+        """All tables that the page has to offer; the first one is the fallback's."""
+        return [self.table()]
+
     def picture(self) -> str:
         """An SVG without colours, for a page in which no script runs."""
         raise NotImplementedError

@@ -47,6 +47,7 @@ export function tag(name, attributes, inside = "") {
   return `<${name} ${pairs.map(([key, value]) => `${key}="${round(value)}"`).join(" ")}>${inside}</${name}>`;
 }
 export const label = (x, y, words, more = {}) => tag("text", { x, y, ...more }, escape(words));
+export const line = (kind, x1, y1, x2, y2) => tag("line", { class: kind, x1, y1, x2, y2 });
 export const path = (points) =>
   points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
 
@@ -59,7 +60,17 @@ const OUTLINES = {
   "<": (r) => `M${-1.2 * r} 0L${r} ${1.2 * r}V${-1.2 * r}z`,
   P: (r) => `M${-r / 2} ${-1.3 * r}h${r}v${0.8 * r}h${0.8 * r}v${r}h${-0.8 * r}v${0.8 * r}h${-r}v${-0.8 * r}h${-0.8 * r}v${-r}h${0.8 * r}z`,
   x: (r) => `M${-r} ${-r}L${r} ${r}M${-r} ${r}L${r} ${-r}`,
+  ">": (r) => `M${1.2 * r} 0L${-r} ${1.2 * r}V${-1.2 * r}z`,
+  p: (r) => corners(r, 5),
+  h: (r) => corners(r, 6),
+  d: (r) => `M0 ${-1.4 * r}L${0.8 * r} 0L0 ${1.4 * r}L${-0.8 * r} 0z`,
+  "*": (r) => corners(1.3 * r, 10, 0.45),
+  X: (r) => corners(1.3 * r, 8, 0.5),
 };
+const corners = (r, n, inner = 1) => path(range(n).map((i) => {
+  const far = i % 2 ? inner * r : r, turn = (2 * Math.PI * i) / n;
+  return [far * Math.sin(turn), -far * Math.cos(turn)];
+})) + "z";
 export const marker = (shape, x, y, r = 4, more = {}) =>
   tag("path", { class: "dot", d: OUTLINES[shape](r), transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`, ...more });
 
@@ -160,7 +171,8 @@ function tableNode({ head, rows }, caption) {
 }
 
 // spec: name, title, keys, controls, tries, compute(state), draw(state, result, width), say, table;
-// and, where the picture reacts to a pointer: handle {place, move}, pick; extra for a node of its own.
+// where the picture reacts to a pointer: handle {place, move}, pick; and nodes of the figure's own
+// above and below the picture: lead, extra. A table, or each of several, is {caption, head, rows}.
 export function figure(root, model, spec) {
   const read = () => Object.fromEntries(spec.keys.map((key) => [key, model.get(key)]));
   const start = structuredClone(read());
@@ -196,7 +208,8 @@ export function figure(root, model, spec) {
   const [picture, handle] = svg.children;
   const canvas = element("div", { class: "live-canvas" }, svg);
 
-  const extra = spec.extra?.(read, change); // what a picture and controls cannot do: {node, show}
+  const own = [spec.lead, spec.extra].map((make) => make?.(read, change)); // {node, show}
+  const [lead, extra] = own.map((made) => (made ? [made.node] : []));
   const controls = (spec.controls ?? []).map((control) => {
     const put = control.set ?? ((value) => ({ [control.key]: value }));
     const get = control.get ?? ((state) => state[control.key]);
@@ -229,10 +242,11 @@ export function figure(root, model, spec) {
     class: `live live-${spec.name}`, role: "group", "aria-labelledby": id,
     keydown: (event) => {
       event.stopPropagation(); // or JupyterLab takes the arrow keys
+      if (event.target.matches("input[type=text]")) return; // there a t is a letter
       if (event.key === "t" && !event.ctrlKey && !event.metaKey && !event.altKey) details.open = !details.open;
     },
   },
-    element("figcaption", { id }, spec.title), canvas, ...(extra ? [extra.node] : []), shown, spoken,
+    element("figcaption", { id }, spec.title), ...lead, canvas, ...extra, shown, spoken,
     element("div", { class: "live-controls" }, ...controls.map(({ node }) => node)),
     element("ol", { class: "live-tries", "aria-label": "Guided steps" }, ...tries.map(({ node }) => node)),
     element("div", { class: "live-foot" }, details, reset));
@@ -247,12 +261,15 @@ export function figure(root, model, spec) {
     }
     picture.innerHTML = view.marks;
     if (handle) ["cx", "cy"].forEach((key, i) => handle.setAttribute(key, spec.handle.place(state, view)[i]));
-    extra?.show(state, result);
+    own.forEach((made) => made?.show(state, result));
     for (const { control, get, node, show } of controls) {
       node.hidden = control.shown ? !control.shown(state) : false;
       show(get(state), state);
     }
-    if (details.open) numbers.replaceChildren(tableNode(spec.table(state, result), spec.title));
+    if (details.open) {
+      const tables = [spec.table(state, result)].flat();
+      numbers.replaceChildren(...tables.map((table) => tableNode(table, table.caption ?? spec.title)));
+    }
     const words = spec.say(state, result);
     shown.textContent = words;
     svg.setAttribute("aria-label", words);

@@ -3,8 +3,14 @@
 
 export const sigmoid = (x) => 0.5 * (1 + Math.tanh(0.5 * x));
 export const logSigmoid = (x) => Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x)));
-export const dot = (x, y) => x.reduce((sum, value, i) => sum + value * y[i], 0);
+export function dot(x, y) {
+  let sum = 0;
+  for (let i = 0; i < x.length; i += 1) sum += x[i] * y[i]; // a loop: it is most of the work
+  return sum;
+}
 export const product = (matrix, x) => matrix.map((row) => dot(row, x));
+export const affine = (matrix, x, bias) => product(matrix, x).map((value, i) => value + bias[i]);
+export const sum = (vectors, size) => vectors.reduce((total, vector) => total.map((value, i) => value + vector[i]), Array(size).fill(0));
 export const range = (n) => Array.from({ length: n }, (_, i) => i);
 
 // Equations (2), (3), (4): weights stand in the order update, reset, candidate.
@@ -67,8 +73,10 @@ export function softmax(scores) {
 }
 
 // The scores of equation (8): h_tᵀ W e_a.
-export const attentionScores = (interests, target, weight) =>
-  interests.map((interest) => dot(interest, product(weight, target)));
+export function attentionScores(interests, target, weight) {
+  const query = product(weight, target);
+  return interests.map((interest) => dot(interest, query));
+}
 
 // Equation (6) for one state: the click's term, and one term for each non-click.
 export function auxiliaryTerms(interest, click, others) {
@@ -85,6 +93,18 @@ export function auxiliaryPulls(interest, click, others) {
     click: scaled(click, sigmoid(-dot(interest, click))),
     others: others.map((other) => scaled(other, -sigmoid(dot(interest, other)) / others.length)),
   };
+}
+
+// DIN's activation in scoring mode: a sigmoid of the standardised x decides between x and slope · x.
+export const dice = (x, { mean, variance, slope }) => x.map((value, i) => {
+  const open = sigmoid((value - mean[i]) / Math.sqrt(variance[i] + 1e-8));
+  return (open + (1 - open) * slope[i]) * value;
+});
+
+// A number from its 16 bits of half precision.
+export function half(bits) {
+  const exponent = (bits >> 10) & 31, fraction = bits & 1023, sign = bits & 0x8000 ? -1 : 1;
+  return sign * (exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24);
 }
 
 // The share of (click, non-click) pairs in the right order; a tie counts one half.
