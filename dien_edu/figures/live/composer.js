@@ -11,7 +11,7 @@ export const inOrder = (history, from, to) => {
 
 // `edit` changes values and remembers what was before; `look` only changes what is looked at.
 export function composer(id, read, edit, look) {
-  let drawn, chips = [], held = null;
+  let drawn = [], chips = [], held = null;
   const last = () => read().history.length - 1;
   const actions = {
     move: (from, to) => { if (from !== to && to >= 0 && to <= last()) edit({ history: inOrder(read().history, from, to), step: to }); },
@@ -87,15 +87,21 @@ export function composer(id, read, edit, look) {
     return node;
   }
   function show({ history, step, target: item }) {
-    const at = Math.min(step, history.length - 1), key = history.join();
-    if (drawn?.key !== key) {
-      const had = row.contains(row.getRootNode().activeElement);
-      chips = history.map(chip);
-      row.replaceChildren(...chips);
-      drawn = { key };
+    const at = Math.min(step, history.length - 1), had = row.contains(row.getRootNode().activeElement);
+    const kept = chips.map((one, t) => (drawn[t] === history[t] ? one : null)); // a swap makes two new ones
+    chips = history.map((one, t) => kept[t] ?? chip(one, t));
+    if (chips.length !== kept.length || kept.includes(null)) {
+      chips.forEach((one, t) => {
+        const old = row.children[t];
+        if (!old) row.append(one);
+        else if (old !== one) old.replaceWith(one);
+      });
+      while (row.children.length > chips.length) row.lastChild.remove();
       if (had) chips[at]?.focus();
     }
+    drawn = history;
     chips.forEach((one, t) => {
+      if (one.getAttribute("aria-selected") === `${t === at}`) return;
       one.setAttribute("aria-selected", `${t === at}`);
       one.tabIndex = t === at ? 0 : -1;
     });

@@ -8,7 +8,11 @@ export function dot(x, y) {
   for (let i = 0; i < x.length; i += 1) sum += x[i] * y[i]; // a loop: it is most of the work
   return sum;
 }
-export const product = (matrix, x) => matrix.map((row) => dot(row, x));
+export function product(matrix, x) {
+  const found = new Array(matrix.length);
+  for (let i = 0; i < found.length; i += 1) found[i] = dot(matrix[i], x);
+  return found;
+}
 export const affine = (matrix, x, bias) => product(matrix, x).map((value, i) => value + bias[i]);
 export const sum = (vectors, size) => vectors.reduce((total, vector) => total.map((value, i) => value + vector[i]), Array(size).fill(0));
 export const range = (n) => Array.from({ length: n }, (_, i) => i);
