@@ -20,7 +20,7 @@ from studies.explorer import chromium, machine
 ROOT = Path(__file__).parent.parent
 RECORD = Path(__file__).with_name("pages.json")
 STRIP = ROOT / "book" / "images" / "strip.webp"
-VISITS = 5
+VISITS = 3
 NAMED = re.compile(r'(?:src|href)="([^"#?]+)"')
 # First paint, and the last of the larger paints: when what fills the first screen stood there.
 PAINTS = """() => new Promise((done) => {
