@@ -46,8 +46,8 @@ function scores({ scores: all, attention }, step, width) {
     return tag("rect", { class: "bar", x: x - wide / 2, y: Math.min(zero, zero - tall), width: wide, height: Math.abs(tall) })
       + (columns.wide > 30 || t === step ? label(x, score > 0 ? zero - tall - 5 : zero - tall + 15, num(score, 1), { "text-anchor": "middle", class: "halo" }) : "");
   }).join("");
-  const words = `score hₜᵀ W eₐ; then the softmax: ${num(all[step])} becomes ${num(attention[step], 3)}`;
-  return { height: 162, marks: label(0, 14, width < 480 ? words.replace("; then the softmax", "") : words, { class: "soft" })
+  const words = `score hₜᵀ W eₐ; then the softmax: ${num(all[step])} becomes ${num(attention[step], 3)}`, few = `score ${num(all[step])}, attention ${num(attention[step], 3)}`;
+  return { height: 162, marks: label(0, 14, width < 480 ? few : words, { class: "soft" })
     + band(columns.x(step), columns.wide * 0.94, 22, 158) + line("axis", 0, zero, width, zero) + tag("g", { class: "series attention" }, bars) };
 }
 
@@ -85,9 +85,9 @@ export function detail(state, { runs }, width) {
   return walk(found.steps[step], found.evolved[step - 1] ?? zeros, "evolved", width);
 }
 
-export const titleOfDetail = ({ part, history, step, evolution }) => {
+export const titleOfDetail = ({ part, history, step, evolution }, width) => {
   const t = Math.min(step, history.length - 1), name = PARTS.find(([key]) => key === part)[1];
   if (part === "head" || t < 0) return `The ${name}`;
   const more = { embedding: "", extractor: ": from hₜ₋₁ to hₜ", attention: ": the scores of all clicks", evolution: `: from h′ₜ₋₁ to h′ₜ by ${NAME_OF[evolution]}` };
-  return `Click ${t + 1}, ${name}${more[part]}`;
+  return `Click ${t + 1}, ${name}${width < 480 ? "" : more[part]}`;
 };

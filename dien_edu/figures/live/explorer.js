@@ -17,7 +17,7 @@ function draw(state, result, width) {
   const middle = stage(state, result, width, state.part), under = below + middle.height + 26;
   const bottom = detail(state, result, width);
   const marks = top.marks + tag("g", { transform: `translate(0 ${below})` }, middle.marks)
-    + label(0, under, titleOfDetail(state), { class: "strong title" }) + tag("g", { transform: `translate(0 ${under + 12})` }, bottom.marks);
+    + label(0, under, titleOfDetail(state, width), { class: "strong title" }) + tag("g", { transform: `translate(0 ${under + 12})` }, bottom.marks);
   return { marks, height: under + 16 + bottom.height, below, middle };
 }
 

@@ -28,8 +28,8 @@ function draw({ history, known }, { probability, attention, wanted, target }, wi
     return tag("g", on ? {} : { class: "off" }, tag("g", { class: `series ${interest}` }, shape) + label(24, y + 13, short(item)) + bar);
   }).join("");
   const height = top + 22 + history.length * tall + 18;
-  const key = label(0, height - 6, `filled: ${wanted}, like the ${short(target)} · open: another interest`, { class: "soft" });
-  return { height, marks: key + chance + label(0, top + 8, "clicks, oldest first", { class: "soft" }) + label(left, top + 8, "attention to what is shown", { class: "soft" }) + rows };
+  const key = label(0, height - 6, `filled: ${wanted}, as the ${short(target)}`, { class: "soft" });
+  return { height, marks: key + chance + label(0, top + 8, "clicks, oldest first", { class: "soft" }) + label(left, top + 8, width < 480 ? "attention" : "attention to what is shown", { class: "soft" }) + rows };
 }
 
 export function mount(root, model) {

@@ -87,7 +87,7 @@ export function stage(state, { runs }, width, part) {
   const narrow = width < 480, words = (long, short) => (narrow ? short : long);
   out.push(strip(state, columns, y) + (T ? "" : label(width / 2, y + 20, "no click", { "text-anchor": "middle", class: "soft" })));
   y += 42;
-  out.push(label(0, y + 4, `filled: ${wanted}, as the target · open: another interest`, { class: "soft halo" }));
+  out.push(label(0, y + 4, words(`filled: ${wanted}, as the target · open: another interest`, `filled: ${wanted}, as the target`), { class: "soft halo" }));
   y += 14;
   add("embedding", block, "embedding", words("of each click: item and category", "of each click"), vectors(found.behaviours, largest, ""));
   add("extractor", block, "interest hₜ", words("what the first GRU holds after the click", "the first GRU's state"), vectors(found.interests, 1, "interest"));
