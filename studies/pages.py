@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import io
+import os
 import re
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from studies.explorer import chromium, machine
 ROOT = Path(__file__).parent.parent
 RECORD = Path(__file__).with_name("pages.json")
 STRIP = ROOT / "book" / "images" / "strip.webp"
-VISITS = 3
+VISITS = 5
 NAMED = re.compile(r'(?:src|href)="([^"#?]+)"')
 # First paint, and the last of the larger paints: when what fills the first screen stood there.
 PAINTS = """() => new Promise((done) => {
@@ -123,6 +124,7 @@ def main(arguments: list[str] | None = None) -> None:
         else:
             made = {"date": datetime.date.today().isoformat(), "machine": machine()}
             made |= {"browser": browser.version, "visits": VISITS, "from": "a folder, offline"}
+            made |= {"load": round(os.getloadavg()[0], 1), "cores": os.cpu_count()}
             rows = measure(browser, built)
             save_json(RECORD, made | {"pages": rows})
             for row in rows:
