@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 import sys
 from pathlib import Path
@@ -9,10 +11,19 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from PIL import Image
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KERNEL_FILE = re.compile(r"[^\s\"']*ipykernel_\d+[/\\]\d+\.py")
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+def slim(png):
+    """A plot in 256 colours, base64 as it came: half the bytes, and no difference to be seen."""
+    buffer = io.BytesIO()
+    picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+    picture.quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    return min(png, base64.b64encode(buffer.getvalue()).decode() + "\n", key=len)
 
 
 def tidy_output(output):
@@ -23,6 +34,8 @@ def tidy_output(output):
         output.traceback = [f"{output.ename}: {output.evalue}"]
     else:
         output.data.pop(WIDGET, None)
+        if "image/png" in output.data:
+            output.data["image/png"] = slim(output.data["image/png"])
         output.metadata.pop(WIDGET, None)
 
 
