@@ -51,10 +51,13 @@ BLOCK = 128  # rows: backward needs 300 kB at H = 36 for a step of them, which t
 # Sums may be reordered and multiply-adds fused, which is what vectorising needs. NOT "nnan" and
 # "ninf": a NaN must come out as a NaN, or training would not notice that it broke.
 # Division as in NumPy: the check for 0 that Python asks for would stop the vectorising.
+# Inlined, always: a helper that is called may be one of two copies, rounded differently, depending
+# on whether this process compiled it or loaded it, and a training would not repeat.
 OPTIONS = {
     "fastmath": {"reassoc", "contract", "arcp", "nsz"},
     "error_model": "numpy",
     "boundscheck": False,
+    "forceinline": True,
 }
 
 
