@@ -106,11 +106,16 @@ def test_every_live_figure_is_live(pages, reader):
         for element in page.locator(", ".join(f"{name}-figure" for name in names)).all():
             picture = element.locator(".picture")
             before = picture.inner_html()
-            slider = element.locator("input[type=range]:visible").first
-            slider.focus()
-            at_end = slider.input_value() == slider.get_attribute("max")
-            page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
-            page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+            slider = element.locator("input[type=range]:visible")
+            if slider.count():
+                slider.first.focus()
+                at_end = slider.first.input_value() == slider.first.get_attribute("max")
+                key = "ArrowLeft" if at_end else "ArrowRight"
+            else:  # a list whose rows move
+                element.locator(".ranking button").nth(1).focus()
+                key = "ArrowDown"
+            page.keyboard.press(key)
+            page.keyboard.press(key)
             assert picture.inner_html() != before or element.locator(".ranking").count()
             seen += 1
         assert file.read_text("utf8").count("function gruGates") == 1, file

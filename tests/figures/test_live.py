@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from IPython.core.formatters import DisplayFormatter
+from scipy import stats
 from test_style import contrast
 
-from dien_edu import reference
+from dien_edu import models, reference
 from dien_edu.data.example import example_inputs
 from dien_edu.figures import INTERESTS, MODELS, QUANTITIES, live
 from dien_edu.figures.live import base, bundle, network
@@ -204,13 +205,85 @@ def test_curves_stop_where_the_first_seed_stops():
     }
 
 
+def test_the_guess_starts_from_the_papers_order():
+    assert live.GuessFigure().order == list(models.MODELS)
+
+
+def test_a_guess_shows_no_number_before_it_is_asked_to():
+    for data in live.GuessFigure().scores:
+        text = re.sub(r"state='.*?'", "", live.GuessFigure(data=data).html(), count=1)
+        assert re.search(r"0\.\d{3}", text) is None, data
+        assert re.search(r"0\.\d{3}", live.GuessFigure(data=data, shown=True).html())
+
+
+def test_an_interval_is_that_of_student():
+    assert sorted(live.guess.STUDENT) == list(range(3, 11))
+    for seeds, factor in live.guess.STUDENT.items():
+        assert factor == pytest.approx(stats.t.ppf(0.975, seeds - 1), abs=5e-4)
+    found = live.guess.paired([0.80, 0.84, 0.82], [0.81, 0.86, 0.83])
+    assert found["lead"] == pytest.approx(0.0133, abs=5e-5)
+    assert found["half"] == pytest.approx(0.0143, abs=5e-5)
+    assert not found["decided"]  # three seeds that all agree
+    assert live.guess.paired([0.80, 0.84], [0.81, 0.85])["half"] is None
+
+
+def test_pairs_are_counted_in_the_readers_order():
+    by_seed = {model: [n / 10, n / 10 + 0.001, n / 10] for n, model in enumerate(MODELS)}
+    by_seed["din"] = by_seed["base"]  # a tie: right either way, and never decided
+    order = list(MODELS)
+    figure = live.GuessFigure(scores={"movielens-100k": by_seed}, order=order[::-1], shown=True)
+    assert [pair["right"] for pair in figure.pairs()].count(True) == 1
+    assert "1 of 21 pairs stand" in figure.say() and "the 20 pairs" in figure.say()
+    figure.order = order
+    assert "21 of 21 pairs stand" in figure.say() and "20 stand right" in figure.say()
+
+
+def test_rounding_what_was_recorded_changes_no_verdict():
+    for data, rounded in live.GuessFigure().scores.items():
+        runs = json.loads((live.guess.RESULTS / f"{data}.json").read_text("utf8"))["runs"]
+        auc = {(run["model"], run["seed"]): run["test"]["auc"] for run in runs}
+        count = len(rounded["base"])
+        seeds = sorted({seed for _, seed in auc})[:count]
+        exact = {model: [auc[model, seed] for seed in seeds] for model in MODELS}
+        found = [live.guess.pairs_of(list(MODELS), scores) for scores in (rounded, exact)]
+        verdicts = [[(pair["right"], pair["decided"]) for pair in pairs] for pairs in found]
+        assert verdicts[0] == verdicts[1], data
+
+
+def test_only_seeds_that_every_model_has_are_compared():
+    runs = [
+        {"model": model, "seed": seed, "test": {"auc": 0.5 + seed / 100}}
+        for seed in (2, 0, 1)
+        for model in MODELS
+    ]
+    assert set(map(tuple, live.guess.scores_of(runs[:-1]).values())) == {(0.5, 0.52)}
+    assert set(map(tuple, live.guess.scores_of([]).values())) == {()}
+
+
+def test_a_guess_about_nothing_is_refused(monkeypatch, tmp_path):
+    with pytest.raises(ValueError, match="each of"):
+        live.GuessFigure(order=["din", "base"])
+    with pytest.raises(ValueError, match="books"):
+        live.GuessFigure(data="books")
+    uneven = {model: [0.5] * (1 + (model == "din")) for model in MODELS}
+    with pytest.raises(ValueError, match="same seeds"):
+        live.GuessFigure(scores={"movielens-100k": uneven})
+    monkeypatch.setattr(live.guess, "RESULTS", tmp_path)
+    with pytest.raises(ValueError, match="nothing is recorded"):
+        live.GuessFigure()
+
+
 # The look
 
 
 def test_the_colours_are_those_of_the_static_figures():
     drawn = QUANTITIES | MODELS
-    for name in ("update_gate", "reset_gate", "candidate", "attention", "evolved", "aigru", "agru"):
+    own = "update_gate reset_gate candidate attention evolved base aigru agru"
+    for name in own.split():
         assert COLOURS[name].split(", ")[0] == drawn[name]["color"], name
+    assert COLOURS["ink"].split(", ")[0] == MODELS["dien"]["color"]
+    assert MODELS["din"]["color"] == QUANTITIES["update_gate"]["color"]
+    assert MODELS["gru-attention"]["color"] == QUANTITIES["candidate"]["color"]
     assert MODELS["augru"]["color"] == QUANTITIES["evolved"]["color"]
     assert INTERESTS["photography"]["color"] == QUANTITIES["update_gate"]["color"]
     assert INTERESTS["cooking"]["color"] == QUANTITIES["reset_gate"]["color"]

@@ -58,6 +58,15 @@ def shown(page, figure) -> tuple[str, list[list[str]]]:
     )
 
 
+def mover(here):
+    """What moves most: the first slider, or else the first row; with its keys, forth and back."""
+    slider = here.locator("input[type=range]:visible")
+    if not slider.count():
+        return here.locator(".ranking button").nth(1), "ArrowDown", "ArrowUp"
+    at_end = slider.first.input_value() == slider.first.get_attribute("max")
+    return slider.first, *(("ArrowLeft", "ArrowRight") if at_end else ("ArrowRight", "ArrowLeft"))
+
+
 def set_values(page, figure, values):
     page.evaluate(
         """([name, values]) => {
@@ -105,6 +114,9 @@ def calls(rng) -> list[tuple[str, list, object]]:
     bits = int(rng.integers(2**16))
     if bits >> 10 & 31 == 31:  # infinite or no number: no weight is
         bits ^= 1 << 14
+    models = [f"model {n}" for n in range(4)]
+    shape = 4, rng.integers(1, 12)
+    by_seed = dict(zip(models, rng.normal(0, 0.02, shape).round(2).tolist(), strict=True))
     found = [
         ("sigmoid", [z], reference.sigmoid(z)),
         ("logSigmoid", [z], reference.log_sigmoid(z)),
@@ -140,6 +152,8 @@ def calls(rng) -> list[tuple[str, list, object]]:
         ("gauc", [users.tolist(), labels.tolist(), scores.tolist()], gauc(users, labels, scores)),
         ("logLoss", [labels.tolist(), scores.tolist()], metrics.log_loss(labels, scores)),
         ("meanAndSpread", [seeds], [{"mean": m, "spread": s} for m, s in curves]),
+        ("paired", [*by_seed.values()][:2], live.guess.paired(*[*by_seed.values()][:2])),
+        ("pairsOf", [models, by_seed], live.guess.pairs_of(models, by_seed)),
     ]
     for rule in live.evolution.RULES:
         found.append(("recurrence", recurrence(rule, inputs, attention, arrays, h), None))
@@ -240,6 +254,20 @@ def test_no_function_is_without_a_twin():
 
 # The figures: what the page shows is what Python says
 
+
+def random_scores(rng) -> dict:
+    """Test AUC on any number of seeds: what was recorded, or anything, with ties."""
+    recorded = live.GuessFigure().scores
+    if rng.integers(2):
+        return recorded
+    made = {}
+    for data in recorded:
+        shape = 7, rng.integers(1, 7)
+        numbers = rng.normal(0.8, 0.01, shape).round(2).tolist()
+        made[data] = dict(zip(recorded[data], numbers, strict=True))
+    return made
+
+
 MOVES = {
     "explorer": random_explorer,
     "glance": lambda rng: {
@@ -269,6 +297,12 @@ MOVES = {
     "ranking": lambda rng: {
         "rows": [live.RankingFigure().rows[i] for i in rng.permutation(8)],
         "confidence": round(rng.uniform(0, 4), 1),
+    },
+    "guess": lambda rng: {
+        "order": rng.permutation(live.GuessFigure().order).tolist(),
+        "data": str(rng.choice(list(live.guess.TITLES))),
+        "shown": bool(rng.integers(2)),
+        "scores": random_scores(rng),
     },
     "budget": lambda rng: {
         "steps": int(rng.integers(1, 65)),
@@ -411,15 +445,14 @@ def test_a_result_is_spoken_once_and_no_tick_is(figure_class, open_page):
         }""",
         figure.name,
     )
-    slider = here.locator("input[type=range]").first
-    slider.focus()
-    at_end = slider.input_value() == slider.get_attribute("max")
+    control, forth, _ = mover(here)
+    control.focus()
     for _ in range(4):
-        page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+        page.keyboard.press(forth)
     page.wait_for_timeout(700)
     steps = here.locator(".live-see:visible").all_inner_texts()  # a guided step met on the way
     assert page.evaluate("said") == [" ".join([here.locator(".live-say").inner_text(), *steps])]
-    assert slider.get_attribute("aria-valuetext")
+    assert all(s.get_attribute("aria-valuetext") for s in here.locator("input[type=range]").all())
 
 
 def test_a_row_moves_with_the_keyboard_and_keeps_the_focus(open_page):
@@ -444,6 +477,47 @@ def test_a_row_can_be_dragged(open_page):
     page.mouse.move(*centre(grips.nth(0)), steps=8)
     page.mouse.up()
     assert box(page, figure).locator("li strong").first.inner_text() == "flash"
+
+
+def test_a_guess_is_moved_before_it_is_judged(open_page):
+    """By keyboard and by dragging; no number is in the page before the reader asks for it."""
+    figure = live.GuessFigure()
+    page = open_page(page_of([figure]))
+    here, rows = box(page, figure), page.locator(".ranking strong")
+    page.get_by_role("button", name="Move dien up").focus()
+    for _ in range(2):
+        page.keyboard.press("ArrowUp")
+    moved = ["base", "din", "gru-attention", "aigru", "dien", "agru", "augru"]
+    assert rows.all_inner_texts() == moved
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Move dien up"
+    grips = page.locator(".ranking-grip")
+    page.mouse.move(*centre(grips.nth(3)))
+    page.mouse.down()
+    page.mouse.move(*centre(grips.nth(6)), steps=8)
+    page.mouse.up()
+    moved = ["base", "din", "gru-attention", "dien", "agru", "augru", "aigru"]
+    assert rows.all_inner_texts() == moved
+    for data in figure.scores:
+        set_values(page, figure, {"data": data})
+        shown(page, figure)  # with the table open
+        assert re.search(r"0\.\d", here.inner_html()) is None
+    here.get_by_label("show what was measured").check()
+    assert shown(page, figure)[0] == live.GuessFigure(order=moved, data=data, shown=True).say()
+
+
+def test_a_right_order_climbs_and_a_wrong_one_falls(open_page):
+    figure = live.GuessFigure(shown=True)
+    page = open_page(page_of([figure]))
+    for data, scores in figure.scores.items():
+        ranked = sorted(scores, key=lambda model: np.mean(scores[model]))
+        for order, falls in ((ranked, 0), (ranked[::-1], 6)):
+            set_values(page, figure, {"order": order, "data": data})
+            page.wait_for_timeout(50)
+            assert page.locator("[data-falls]").count() == falls
+            marks = [page.locator(f"[data-model='{model}'] path") for model in order]
+            assert [mark.count() for mark in marks] == [len(scores["base"]) + 1] * 7
+            means = [centre(mark.last)[0] for mark in marks]
+            assert means == sorted(means, reverse=falls > 0)
 
 
 @pytest.mark.parametrize("name", ["AttentionFigure", "AuxiliaryFigure"])
@@ -507,11 +581,10 @@ def test_the_widget_and_the_page_tell_each_other(figure_class, open_page):
     page.evaluate("(v) => { for (const k in v) model.set(k, v[k]); }", values)
     moved = figure_class(**(figure.values | values))
     assert say.inner_text() == moved.say()
-    slider = page.locator("input[type=range]:visible").first
-    slider.focus()
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
+    control, forth, back = mover(page)
+    control.focus()
+    for key in (back, forth, forth):
+        page.keyboard.press(key)
     assert page.evaluate("saved") >= 1
     back = figure_class(**page.evaluate("state"))  # what a kernel would get is a valid state
     assert say.inner_text() == back.say()

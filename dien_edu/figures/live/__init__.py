@@ -8,4 +8,5 @@ from dien_edu.figures.live.evolution import EvolutionFigure
 from dien_edu.figures.live.explorer import ExplorerFigure
 from dien_edu.figures.live.gates import GatesFigure
 from dien_edu.figures.live.glance import GlanceFigure
+from dien_edu.figures.live.guess import GuessFigure
 from dien_edu.figures.live.ranking import RankingFigure

@@ -15,6 +15,8 @@ SHARED = ("maths", "kit")
 PARTS = {
     "explorer": ("network", "picker", "composer", "stage", "detail"),
     "glance": ("network",),
+    "guess": ("sortable",),
+    "ranking": ("sortable",),
 }
 IMPORT = re.compile(r"^import [^;]*;\n", re.M)
 EXPORT = re.compile(r"^export (?=const|function)", re.M)

@@ -149,3 +149,20 @@ export function meanAndSpread(seeds) {
     return { mean, spread: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 };
   });
 }
+
+// Student's t for a two-sided 95 % interval of a mean, by the number of seeds.
+const STUDENT = { 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262 };
+
+// How far `later` is ahead of `earlier`, seed by seed: the mean, half its interval (null without a
+// factor), and whether the interval leaves out 0.
+export function paired(earlier, later) {
+  const [{ mean: lead, spread }] = meanAndSpread(later.map((score, seed) => [score - earlier[seed]]));
+  const factor = STUDENT[later.length], half = factor ? (factor * spread) / Math.sqrt(later.length) : null;
+  return { lead, half, decided: half !== null && Math.abs(lead) > half + 1e-9 };
+}
+
+// Every pair of an order, worst first: is the later one ahead, as the order has it? A tie is right either way.
+export const pairsOf = (order, scores) => range(order.length).flatMap((i) => range(order.length - i - 1).map((n) => {
+  const j = i + n + 1, found = paired(scores[order[i]], scores[order[j]]);
+  return { earlier: i, later: j, ...found, right: found.lead > -1e-9 };
+}));

@@ -1,6 +1,7 @@
 // A ranked list of shown items: AUC counted pair by pair, GAUC, log loss (chapter 01).
 import { auc, gauc, logLoss, sigmoid } from "./maths.js";
-import { element, figure, label, num, percent, tag } from "./kit.js";
+import { figure, label, num, percent, tag } from "./kit.js";
+import { moved, sortable } from "./sortable.js";
 
 function compute({ rows, logits, confidence }) {
   const scores = logits.map((logit) => confidence * logit);
@@ -10,12 +11,6 @@ function compute({ rows, logits, confidence }) {
     scores, clicks: places(1), others: places(0),
     auc: auc(labels, scores), gauc: gauc(rows.map(([, user]) => user), labels, scores), loss: logLoss(labels, scores),
   };
-}
-
-function moved(rows, from, to) {
-  const order = [...rows];
-  order.splice(to, 0, ...order.splice(from, 1));
-  return order;
 }
 
 // A cell for each pair, and the path of the ROC curve: the share of cells below it is the AUC.
@@ -47,69 +42,24 @@ function draw({ rows }, { clicks, others, scores }, width) {
   };
 }
 
-// The list itself: HTML, so that each row has its buttons. Rows stay, what is written in them moves.
-function list(rows, read, change) {
-  const lines = [];
-  const move = (from, to, button) => {
-    if (to < 0 || to >= lines.length) return;
-    change({ rows: moved(read().rows, from, to) });
-    lines[to].buttons[button]?.focus();
+const row = ({ rows }, { scores }, place) => {
+  const [name, user, clicked] = rows[place];
+  return {
+    name, words: `user ${user}, ${clicked ? "click ✓" : "no click"}`,
+    value: percent(sigmoid(scores[place])), kind: clicked ? "clicked" : "",
   };
-  const node = element("ol", { class: "ranking", "aria-label": "The ranking, best first" }, ...rows.map((_, place) => {
-    const [words, chance] = [element("span", { class: "ranking-words" }), element("span", { class: "live-value" })];
-    const keys = (button) => (event) => {
-      const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-      if (step) {
-        event.preventDefault();
-        move(place, place + step, button);
-      }
-    };
-    const buttons = [["▲", -1], ["▼", 1]].map(([sign, step], button) => element("button", {
-      type: "button", click: () => move(place, place + step, button), keydown: keys(button),
-    }, sign));
-    const grip = element("span", { class: "ranking-grip", "aria-hidden": "true" }, "⠿");
-    const line = element("li", {}, grip, words, chance, ...buttons);
-    let held = null;
-    grip.addEventListener("pointerdown", (event) => {
-      held = place;
-      grip.setPointerCapture(event.pointerId);
-    });
-    grip.addEventListener("pointermove", (event) => {
-      if (held === null) return;
-      const tops = lines.map(({ line: { offsetTop, offsetHeight } }) => offsetTop + offsetHeight);
-      const y = event.clientY - node.getBoundingClientRect().top + node.offsetTop;
-      const to = Math.min(tops.filter((bottom) => bottom < y).length, lines.length - 1);
-      if (to !== held) change({ rows: moved(read().rows, held, to) });
-      held = to;
-    });
-    for (const end of ["pointerup", "pointercancel"]) grip.addEventListener(end, () => { held = null; });
-    lines.push({ line, words, chance, buttons });
-    return line;
-  }));
-  const show = ({ rows: now }, { scores }) => lines.forEach(({ line, words, chance, buttons }, place) => {
-    const [item, user, clicked] = now[place];
-    line.className = clicked ? "clicked" : "";
-    words.replaceChildren(element("strong", {}, item), element("span", {}, ` user ${user}, ${clicked ? "click ✓" : "no click"}`));
-    chance.textContent = percent(sigmoid(scores[place]));
-    buttons.forEach((button, i) => {
-      button.setAttribute("aria-label", `Move ${item} ${i ? "down" : "up"}`);
-      button.setAttribute("aria-disabled", `${place === (i ? lines.length - 1 : 0)}`);
-    });
-  });
-  return { node, show };
-}
+};
 
 export function mount(root, model) {
   const byUser = (rows, first) => [...rows.filter(([, user]) => user === first), ...rows.filter(([, user]) => user !== first)];
   const first = ({ rows }, users) => byUser(rows, users).every(([item], i) => item === rows[i][0]);
-  const start = model.get("rows");
   return figure(root, model, {
     name: "ranking",
     title: "Move the rows: how good is this ranking?",
     keys: ["rows", "logits", "confidence"],
     glide: ["confidence"],
     compute, draw,
-    extra: (read, change) => list(start, read, change),
+    extra: (read, change) => sortable(read, change, { key: "rows", label: "The ranking, best first", row }),
     controls: [
       { kind: "range", key: "confidence", label: "confidence, a factor on all logits", min: 0, max: 4, step: 0.1 },
     ],
