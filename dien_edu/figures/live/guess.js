@@ -5,7 +5,7 @@ import { sortable } from "./sortable.js";
 
 const PAPER = ["base", "din", "gru-attention", "aigru", "agru", "augru", "dien"];
 const WHAT = {
-  base: "sum of the history", din: "weighted by the target", "gru-attention": "GRU states, weighted", aigru: "scales the input",
+  base: "sum of the history", din: "weighted sum", "gru-attention": "weighted states", aigru: "scales the input",
   agru: "replaces the gate", augru: "scales the gate", dien: "augru + auxiliary loss",
 };
 const TITLES = { "interest-world": "the generated world", "movielens-100k": "MovieLens-100K", "amazon-beauty": "Amazon Beauty" };
@@ -24,8 +24,8 @@ const ROW = 38, TOP = 30, LEFT = 136, RIGHT = 60; // pixels
 function draw({ order, data, shown, scores }, { means }, width) {
   const floor = TOP + ROW * order.length, end = width - RIGHT, y = (place) => TOP + ROW * (place + 0.5);
   const names = order.map((model, place) => label(4, y(place) + 5, `${place + 1}`)
-    + tag("g", { class: `series ${lookOf(model)}` }, marker(LOOKS[lookOf(model)].marker, 28, y(place), 6))
-    + label(42, y(place) + 5, model, { class: "strong" })).join("");
+    + tag("g", { class: `series ${lookOf(model)}` }, marker(LOOKS[lookOf(model)].marker, 24, y(place), 6))
+    + label(38, y(place) + 5, model, { class: "strong" })).join("");
   const head = (words) => label(4, 14, `test AUC on ${titleOf(data)}${words}`, { class: "soft" });
   const height = floor + 66;
   if (!shown) {
@@ -36,7 +36,7 @@ function draw({ order, data, shown, scores }, { means }, width) {
   const all = order.flatMap((model) => scores[data][model]), [least, most] = [Math.min(...all), Math.max(...all)];
   const span = most - least || 0.01, low = least - 0.04 * span, wide = 1.08 * span;
   const px = (value) => LEFT + ((value - low) / wide) * (end - LEFT);
-  const step = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1].find((one) => (wide / one) * 52 <= end - LEFT) ?? 0.2; // a tick's room
+  const step = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1].find((one) => (wide / one) * 44 <= end - LEFT) ?? 0.2; // a tick's room
   const first = Math.ceil(low / step), ticks = range(Math.floor((low + wide) / step) - first + 1).map((n) => (first + n) * step);
   const grid = ticks.map((value) => line("grid", px(value), TOP, px(value), floor)
     + label(px(value), floor + 16, num(value, step < 0.01 ? 3 : 2), { "text-anchor": "middle" })).join("");
