@@ -21,7 +21,7 @@ TEST_ENV := $(CLEAN_ENV) OMP_NUM_THREADS=1 MPLBACKEND=Agg
 CHAPTER_ENV := $(TEST_ENV) MPLBACKEND= DIEN_EDU_PROFILE=quick CUDA_VISIBLE_DEVICES= PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help book colab test pytest nbval data serve execute record train bench lint format constraints linkcheck \
+.PHONY: help book colab test pytest nbval data serve execute stubs record train bench lint format constraints linkcheck \
   clean distclean check-python
 .NOTPARALLEL:
 
@@ -57,6 +57,9 @@ serve: ## serve the built pages on this machine
 
 execute: $(VENV)/.test-ready ## run the chapters again, in place: all, or CHAPTER=03-gru
 	@$(CHAPTER_ENV) $(VENV_PYTHON) _ext/execute.py $(if $(CHAPTER),book/$(CHAPTER).ipynb,book)
+
+stubs: $(VENV)/.test-ready ## make what a reader fills in at each exercise, from its solution
+	@$(CLEAN_ENV) $(VENV_PYTHON) _ext/stubs.py book
 
 record: $(VENV)/.test-ready ## let CHAPTER=03-gru write its results (full profile), then run it again
 	@test -n "$(CHAPTER)" || { echo "Name a chapter: make record CHAPTER=03-gru" >&2; exit 1; }

@@ -12,6 +12,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
+from stubs import renew
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KERNEL_FILE = re.compile(r"[^\s\"']*ipykernel_\d+[/\\]\d+\.py")
@@ -59,8 +60,11 @@ def tidy(notebook):
 
 
 def execute(path):
-    """Run one notebook in its own folder and write it back only when every cell succeeded."""
-    notebook = nbformat.read(path, as_version=4)
+    """Run one notebook in its own folder and write it back only when every cell succeeded.
+
+    Stubs of exercises come from their solutions first.
+    """
+    notebook = renew(nbformat.read(path, as_version=4))
     client = NotebookClient(
         notebook,
         kernel_name="python3",

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import colab_notebooks as colab
+import reading
 from book_assets import PLACEHOLDER
 
 GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?$")
@@ -38,11 +39,22 @@ def sentence(page: str, address: str) -> str:
     )
 
 
+def time_to_read(path: Path) -> str:
+    """What the main text of a chapter takes, and what it does not hold."""
+    minutes = round(reading.minutes(path))
+    return (
+        f'<p class="run-chapter">Reads in about {minutes} minutes, without the exercises, the quiz '
+        "and the folded code.</p>\n"
+    )
+
+
 def add_links(app, page, template, context, doctree):
     """Put the line below the title; the theme's own download leads to the twin as well."""
     if not (Path(app.srcdir) / f"{page}.ipynb").is_file() or "body" not in context:
         return
     line = sentence(page, app.config.html_theme_options.get("repository_url", PLACEHOLDER))
+    if colab.CHAPTER.match(Path(page).name):
+        line = time_to_read(Path(app.srcdir) / f"{page}.ipynb") + line
     app.add_js_file("run_chapter.js", loading_method="defer")
     context["body"] = context["body"].replace("</h1>", f"</h1>\n{line}", 1)
     for group in context.get("header_buttons", []):
