@@ -125,7 +125,10 @@ def renew(notebook):
             continue  # nothing to compute
         places = [cell for cell in checks if split(cell.source)[0]]
         if not wanted or len(places) != 1:
-            raise ValueError(f"{label}: one cell starts with the stub {wanted!r}")
+            raise ValueError(
+                f"{label}: {len(places)} cells before the solution start with a stub; one must, "
+                f"and the solution makes it {wanted!r}"
+            )
         rest = split(places[0].source)[1]
         ends = DEFINITION.match(wanted.rsplit("\n\n\n", 1)[-1])
         gap = "\n\n\n" if ends or DEFINITION.match(rest) else "\n\n"
