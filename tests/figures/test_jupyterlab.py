@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from nbformat.sign import NotebookNotary
 from test_live import CLASSES
-from test_live_browser import MOVES
+from test_live_browser import MOVES, mover
 
 pytest.importorskip("jupyterlab", reason="JUPYTERLAB TESTS SKIPPED: pip install jupyterlab")
 pytestmark = pytest.mark.slow
@@ -104,7 +104,7 @@ def kernel(lab, page):
     """A second line to the kernel of the open notebook; runs its cells, as a reader would."""
     from jupyter_client import BlockingKernelClient
 
-    address, token, home = lab
+    *_, home = lab
     session = "jupyterapp.shell.currentWidget.sessionContext.session"
     page.wait_for_function(f"{session}?.kernel?.connectionStatus === 'connected'")
     page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
@@ -138,15 +138,15 @@ def test_the_page_and_the_kernel_have_the_same_values(figure_class, page, kernel
     say = here.locator(".live-say")
     assert say.inner_text() == kernel(f"{name}.say()")
 
-    before = kernel(f"{name}.values")  # the page moves a slider, the kernel knows
-    slider = here.locator("input[type=range]:visible").first
-    slider.focus()
-    at_end = slider.input_value() == slider.get_attribute("max")
+    before = kernel(f"{name}.values")  # the page moves a control, the kernel knows
+    control, forth, _ = mover(here)
+    control.focus()
     for _ in range(2):
-        page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+        page.keyboard.press(forth)
     assert wait(lambda: kernel(f"{name}.values") != before)
     assert wait(lambda: kernel(f"{name}.say()") == say.inner_text())
-    assert slider.evaluate("(one) => one === document.activeElement"), "the arrow keys stay here"
+    inside = "(box) => box.contains(document.activeElement)"
+    assert here.evaluate(inside), "the arrow keys stay here"
 
     values = MOVES[name](rng)  # the kernel sets values, the page shows them
     code = "".join(f"{name}.{key} = {value!r}\n" for key, value in values.items())
