@@ -26,7 +26,24 @@ function nameToggles() {
   }
 }
 
+// Paper is white: what is printed from the dark theme is printed from the light one.
+function printLight() {
+  const root = document.documentElement, paper = matchMedia("print");
+  const turn = (printing) => {
+    if (printing === "paper" in root.dataset) return;
+    if (printing) [root.dataset.paper, root.dataset.theme] = [root.dataset.theme, "light"];
+    else {
+      root.dataset.theme = root.dataset.paper;
+      delete root.dataset.paper;
+    }
+  };
+  paper.addEventListener("change", () => turn(paper.matches));
+  addEventListener("beforeprint", () => turn(true));
+  addEventListener("afterprint", () => turn(false));
+}
+
 addEventListener("load", () => {
+  printLight();
   makeScrollable();
   nameToggles();
   addEventListener("resize", makeScrollable);

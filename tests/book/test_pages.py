@@ -25,7 +25,12 @@ THEMES_OWN = {
 # words of code, whose colours are looked at on the other pages.
 MATHS, CODE = ["mjx-container"], [".highlight"]
 AXE_REPORTS = {"resultTypes": ["violations"]}
-SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+PAPER = 718  # CSS pixels between the margins of a sheet of A4
+SIZES = {
+    "wide": {"width": 1280, "height": 900},
+    "phone": {"width": 390, "height": 844},
+    "paper": {"width": PAPER, "height": 1000},
+}
 
 
 @pytest.fixture(scope="session")
@@ -131,7 +136,8 @@ def test_the_first_thing_on_the_index_page_moves(book, reader):
     choice = figure.get_by_label("stand mixer", exact=True)
     choice.check()
     assert figure.locator(".live-say").inner_text() != before
-    assert figure.bounding_box()["y"] < 844 * 1.5, "near the top, on a phone as well"
+    page.evaluate("scrollTo(0, 0)")
+    assert choice.bounding_box()["y"] < 844, "in the first view, on a phone as well"
     assert page.problems == []
 
 
@@ -143,6 +149,65 @@ def test_every_picture_of_a_page_has_a_text(pages, reader):
             "all => all.map((one) => one.getAttribute('alt') ?? one.getAttribute('aria-label'))"
         )
         assert all(text and len(text) > 20 for text in found), (file, found)
+
+
+CUT = """(width) => {
+  const kinds = ":is(pre, table, img, svg, mjx-container, .live *)";
+  const boxes = document.querySelectorAll(`article ${kinds}`);
+  const hidden = "caption, .live-hidden, mjx-assistive-mml";
+  return [...boxes].filter((box) => {
+    if (!box.checkVisibility({ visibilityProperty: true }) || box.closest(hidden)) return false;
+    const runsOn = box.matches("pre") && box.scrollWidth > box.clientWidth + 1;
+    return runsOn || box.getBoundingClientRect().right > width + 1;
+  }).map((box) => `${box.tagName}: ${box.textContent.trim().slice(0, 60)}`);
+}"""
+
+
+def test_a_printed_page_is_complete_and_has_nothing_to_press(pages, reader):
+    page, seen = reader("paper", "dark"), dict.fromkeys(("solution", "live", "quiz"), 0)
+    for file in (file for file in pages if file.name != "search.html"):
+        visit(page, file)
+        solutions = page.locator(".admonition.solution")
+        assert page.locator(".admonition.solution.toggle-hidden").count() == solutions.count()
+        page.emulate_media(media="print")
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert page.locator("html").get_attribute("data-theme") == "light", "white paper"
+        around = (
+            ".bd-sidebar-primary, .bd-header-article, .prev-next-area, .bd-footer, .run-chapter"
+        )
+        assert page.locator(around).filter(visible=True).count() == 0, file
+        assert page.locator("main").locator("button, input").filter(visible=True).count() == 0, file
+        left = page.locator("main summary").filter(visible=True)
+        assert left.count() == page.locator("details.quiz > summary").filter(visible=True).count()
+        explained = page.locator("details.quiz > :not(summary)").filter(visible=True)
+        assert explained.count() == 0, file
+        assert page.locator(".admonition.solution.toggle-hidden").count() == 0, "no key opens paper"
+        figures = page.locator(".live svg[role=img]")
+        for figure in figures.all():
+            assert figure.bounding_box()["width"] > 400
+        assert page.evaluate(CUT, PAPER) == [], file
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        page.emulate_media(media="screen")
+        assert page.locator("html").get_attribute("data-theme") == "dark", "as it was"
+        for kind, found in zip(seen, (solutions, figures, left), strict=True):
+            seen[kind] += found.count()
+    assert all(seen.values()), seen
+    assert page.problems == []
+
+
+def test_printing_is_what_the_test_above_takes_it_for(book, reader):
+    """The browser itself says when it prints: only then are solutions open and the page light."""
+    page = reader("wide", "dark")
+    visit(page, book / "book/03-gru.html")
+    page.evaluate(
+        """addEventListener("beforeprint", () => {
+          window.printed = [document.documentElement.dataset.theme,
+            document.querySelectorAll(".admonition.solution.toggle-hidden").length];
+        })"""
+    )
+    assert page.pdf(format="A4").startswith(b"%PDF")
+    assert page.evaluate("printed") == ["light", 0]
+    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
 
 
 def test_search_finds_and_leads_to_a_page(book, reader):

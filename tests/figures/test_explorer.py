@@ -202,6 +202,43 @@ def test_a_click_is_dragged_to_its_place(open_page):
     assert titles(page)[:3] == ["lens", "frying pan", "first camera"]
 
 
+def test_on_a_phone_a_finger_does_it_all(open_page):
+    page = open_page(page_of([live.ExplorerFigure()]), PHONE, has_touch=True, is_mobile=True)
+    row, chips = page.locator(".clicks"), page.locator(".clicks [role=option]")
+    frame = row.bounding_box()
+    last = chips.last.bounding_box()
+    assert last["y"] + last["height"] <= frame["y"] + frame["height"], "eight clicks in sight"
+    for word in ("lens", "flash", "frying pan", "tripod"):
+        field = field_of(page, "Add a click")
+        field.tap()
+        page.keyboard.type(word)
+        page.locator(".picker ul:visible li").first.tap()
+    assert len(history(page)) == 12
+    page.wait_for_timeout(100)
+    frame, last = row.bounding_box(), chips.last.bounding_box()
+    assert last["y"] + last["height"] <= frame["y"] + frame["height"], "the new one is in sight"
+    chips.last.tap()
+    page.get_by_role("button", name="◀ earlier").tap()
+    page.get_by_role("button", name="remove", exact=True).tap()
+    assert len(history(page)) == 11
+    target = field_of(page, "The item that is shown")
+    target.tap()
+    marked = page.locator(".picker li[aria-selected=true]:visible")
+    assert marked.inner_text().startswith("photo printer (simple)"), "the list opens where it is"
+    page.locator(".picker ul:visible li").filter(has_text="tripod (simple)").tap()
+    assert target.input_value() == "tripod (simple)"
+
+
+def test_a_bar_of_the_answer_chooses_its_evolution(open_page):
+    page = open_page(page_of([live.ExplorerFigure()]))
+    picture = box(page, live.ExplorerFigure()).locator("svg[role=img]")
+    for bar, evolution in enumerate(EVOLUTIONS):
+        picture.click(position={"x": 120, "y": 36 + 26 * bar})
+        now = "document.querySelector('explorer-figure').model.get('evolution')"
+        assert page.evaluate(now) == evolution
+        assert page.get_by_role("radio", name=evolution.upper(), exact=True).is_checked()
+
+
 def test_a_history_ends_at_fifty(open_page):
     figure = live.ExplorerFigure(history=[1 + n for n in range(50)])
     page = open_page(page_of([figure]))

@@ -407,6 +407,32 @@ def test_every_control_works_with_the_keyboard(figure_class, open_page):
 
 
 @every
+def test_tab_leads_through_a_figure_and_out_of_it_in_sight(figure_class, open_page):
+    figure = figure_class()
+    page = open_page(page_of([figure]))
+    page.evaluate("document.querySelector('main').append(document.createElement('button'))")
+    stops = []
+    while len(stops) < 60:
+        page.keyboard.press("Tab")
+        stop = page.evaluate(
+            """() => {
+              const at = document.activeElement, look = getComputedStyle(at);
+              const { top, bottom } = at.getBoundingClientRect();
+              return at.closest(".live") && {
+                words: (at.textContent || at.id).slice(0, 30),
+                sight: bottom > 0 && top < innerHeight,
+                outline: look.outlineStyle === "solid" && parseFloat(look.outlineWidth) >= 2,
+              };
+            }"""
+        )
+        if stop is None:
+            break
+        stops.append(stop)
+    assert 4 <= len(stops) < 60, "it lets the reader go on"
+    assert all(stop["sight"] and stop["outline"] for stop in stops), stops
+
+
+@every
 def test_each_guided_step_leads_where_it_says(figure_class, open_page):
     figure = figure_class()
     page = open_page(page_of([figure]))

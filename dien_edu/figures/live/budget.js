@@ -14,31 +14,45 @@ function compute({ steps, update_gate: update, concentration }) {
   };
 }
 
-function draw({ steps, update_gate: update, concentration }, { augru, agru, limits, attention }, width) {
-  const names = legend([["augru", "AUGRU: a times u"], ["agru", "AGRU: a alone"]], width, 12);
-  const BARS = 46, height = names.height + 260 + BARS, bottom = BARS + 54;
-  const view = chart({ width, height, top: names.height + 14, bottom, right: 12, x: [0, LONGEST + 1], y: [0, 1] });
-  const end = width - view.right, floor = height - 20;
-  // Limits as dashed lines with their formulas; those that fall together are written once.
-  const marks = [[1 - Math.exp(-1), "1 − 1/e: AGRU, uniform, no end"], [1 - Math.exp(-update), "1 − e⁻ᵘ: AUGRU, uniform, no end"],
-    [update, "u: AUGRU, all on one click"]];
-  let used = [];
-  const lines = marks.map(([value, words]) => {
-    const y = view.py(value);
-    let at = y - 5;
-    while (used.some((other) => Math.abs(other - at) < 15)) at += 15;
-    used.push(at);
-    return tag("line", { class: "limit", x1: view.left, x2: end, y1: y, y2: y }) + label(end - 18, at, words, { "text-anchor": "end", class: "soft halo" });
+// What the dashed lines are, in rows below the legend; beside each line stands only its formula.
+const LIMITS = [["1 − 1/e", "AGRU, uniform, no end"], ["1 − e⁻ᵘ", "AUGRU, uniform, no end"], ["u", "AUGRU, all on one click"]];
+function limitRows(width, top) {
+  let x = 4, row = 0;
+  const marks = LIMITS.map((pair) => {
+    const words = pair.join(": "), room = 46 + 6.8 * words.length;
+    if (x + room > width && x > 4) [x, row] = [4, row + 1];
+    const y = top + 18 * row, entry = tag("path", { class: "limit", d: `M${x} ${y - 4}h26` }) + label(x + 32, y, words, { class: "soft" });
+    x += room;
+    return entry;
   }).join("");
+  return { marks, height: 18 * (row + 1) };
+}
+
+// Formulas of lines that lie close stand apart, in the order of their lines.
+function apart(ys, step, low, high) {
+  const order = range(ys.length).sort((a, b) => ys[a] - ys[b]), found = [];
+  order.forEach((i, n) => { found[i] = n ? Math.max(ys[i], found[order[n - 1]] + step) : Math.max(ys[i], low); });
+  [...order].reverse().forEach((i, n, all) => { found[i] = Math.min(found[i], n ? found[all[n - 1]] - step : high); });
+  return found;
+}
+
+function draw({ steps, update_gate: update, concentration }, { augru, agru, attention }, width) {
+  const names = legend([["augru", "AUGRU: a times u"], ["agru", "AGRU: a alone"]], width, 12), keys = limitRows(width, names.height + 16);
+  const BARS = 46, above = names.height + keys.height, height = above + 268 + BARS, bottom = BARS + 54;
+  const view = chart({ width, height, top: above + 22, bottom, right: 66, x: [0, LONGEST + 1], y: [0, 1] });
+  const end = width - view.right, floor = height - 20;
+  const ys = [1 - Math.exp(-1), 1 - Math.exp(-update), update].map(view.py), places = apart(ys, 16, view.top, view.py(0));
+  const lines = ys.map((y, i) => tag("path", { class: "limit", d: `M${view.left} ${y.toFixed(1)}H${end}L${end + 12} ${places[i].toFixed(1)}` })
+    + label(end + 15, places[i] + 4, LIMITS[i][0], { class: "soft" })).join("");
   const now = [[augru, "augru", "P"], [agru, "agru", "<"]].map(([points, look, shape]) =>
     tag("g", { class: `series ${look}` }, marker(shape, view.px(steps), view.py(points[steps - 1][1]), 8))).join("");
-  const ticks = [1, 16, 32, 48].map((n) => label(view.px(n), view.py(0) + 18, `${n}`, { "text-anchor": "middle" })).join("")
-    + label(end, view.py(0) + 18, `${LONGEST} clicks`, { "text-anchor": "end" });
+  const ticks = [1, 16, 32, 48, LONGEST].map((n) => label(view.px(n), view.py(0) + 18, `${n}`, { "text-anchor": "middle" })).join("")
+    + label(end + 15, view.py(0) + 18, "clicks", { class: "soft" });
   const bars = attention.map((a, t) => tag("rect", { class: "bar", x: view.px(t + 0.6), y: floor - a * (BARS - 16),
     width: Math.max(1.5, view.px(1) - view.px(0.2)), height: Math.max(1, a * (BARS - 16)) })).join("");
   return {
     ...view, height,
-    marks: names.marks + tag("line", { class: "band", x1: view.px(steps), x2: view.px(steps), y1: view.top, y2: view.py(0) })
+    marks: names.marks + keys.marks + tag("line", { class: "band", x1: view.px(steps), x2: view.px(steps), y1: view.top, y2: view.py(0) })
       + view.grid([0, 0.25, 0.5, 0.75, 1], 2)
       + view.line(augru, "augru", { marks: false }) + view.line(agru, "agru", { marks: false }) + lines + now + ticks
       + tag("g", { class: "series attention" }, bars) + tag("line", { class: "axis", x1: view.left, x2: end, y1: floor, y2: floor })

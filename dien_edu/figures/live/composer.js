@@ -56,7 +56,7 @@ export function composer(id, read, edit, look) {
   const add = picker({ id: `${id}-add`, name: "Add a click", hint: "search: lens, cooking …", pick: (item) => actions.add(item) });
   const target = picker({ id: `${id}-target`, name: "The item that is shown", hint: "search the catalogue", keep: true,
     pick: (item) => edit({ target: item }) });
-  const help = element("p", { class: "live-hidden", id: `${id}-keys` },
+  const help = element("p", { class: "composer-keys", id: `${id}-keys` },
     "Arrow keys choose a click, Alt with an arrow key moves it, Delete removes it.");
   const node = element("div", { class: "composer" },
     element("p", { class: "composer-head" }, element("strong", {}, "This user clicked"), " (oldest first) ", count),
@@ -76,6 +76,13 @@ export function composer(id, read, edit, look) {
     actions.move(held, to);
     held = to;
   });
+
+  // Only the row scrolls, never the page.
+  function inSight(one) {
+    if (!one || row.scrollHeight <= row.clientHeight) return;
+    const [outer, inner] = [row, one].map((node) => node.getBoundingClientRect());
+    row.scrollTop += Math.max(0, inner.bottom + 4 - outer.bottom) - Math.max(0, outer.top + 4 - inner.top);
+  }
 
   const made = {}; // one chip for each item of the catalogue that was ever needed, to be copied
   function chip(item, t) {
@@ -105,7 +112,8 @@ export function composer(id, read, edit, look) {
       one.setAttribute("aria-selected", `${t === at}`);
       one.tabIndex = t === at ? 0 : -1;
     });
-    [row.hidden, bar.hidden, empty.hidden] = [!history.length, !history.length, history.length > 0];
+    [row.hidden, help.hidden, bar.hidden, empty.hidden] = [!history.length, !history.length, !history.length, history.length > 0];
+    requestAnimationFrame(() => inSight(chips[at]));
     count.textContent = `${history.length} of ${LONGEST}`;
     chosen.textContent = history.length ? `click ${at + 1}:` : "";
     const full = history.length >= LONGEST;

@@ -3,7 +3,7 @@ import { range } from "./maths.js";
 import { figure, label, num, percent, tag } from "./kit.js";
 import { EVOLUTIONS, ITEMS, NAME_OF, interestOf, run, titleOf } from "./network.js";
 import { composer, inOrder } from "./composer.js";
-import { answer, stage } from "./stage.js";
+import { answer, barAt, stage } from "./stage.js";
 import { PARTS, detail, titleOfDetail } from "./detail.js";
 
 function compute({ history, target, before }) {
@@ -98,9 +98,13 @@ export function mount(root, model) {
         last: ({ history }) => history.length - 1, get: ({ step, history }) => Math.min(step, history.length - 1),
         format: (t, { history }) => (t < 0 ? "" : `${t + 1} ${titleOf(history[t])}`) },
     ],
-    pick: (x, y, { history }, { below, middle }) => {
-      const place = y - below, part = middle.parts.find(({ top, bottom }) => place >= top && place < bottom)?.name;
-      if (place < 0 || place > middle.height) return null;
+    pick: (x, y, state, { below, middle }) => {
+      const { history } = state, place = y - below, part = middle.parts.find(({ top, bottom }) => place >= top && place < bottom)?.name;
+      if (place > middle.height) return null;
+      if (place < 0) { // a bar of the answer: its evolution
+        const evolution = EVOLUTIONS[barAt(y)];
+        return evolution && evolution !== state.evolution ? { evolution, ...remembered(state) } : null;
+      }
       return { ...(history.length ? { step: middle.columns.at(x) } : {}), ...(part ? { part: part === "gates" ? "evolution" : part } : {}) };
     },
   });

@@ -38,7 +38,7 @@ export function mount(root, model) {
     name: "glance",
     title: "Move something: a trained DIEN, in this page",
     keys: ["history", "known", "shown"],
-    compute, draw,
+    compute, draw, above: true,
     controls: [
       { kind: "choice", key: "shown", label: "show the user a", options: [["printer", "photo printer"], ["mixer", "stand mixer"], ["telescope", "telescope"]] },
       { kind: "range", key: "known", label: "clicks that the network has seen", min: 0, max: length, step: 1, digits: 0 },

@@ -176,7 +176,8 @@ function tableNode({ head, rows }, caption) {
 
 // spec: name, title, keys, controls, tries, compute(state), draw(state, result, width), say, table;
 // where the picture reacts to a pointer: handle {place, move}, pick; and nodes of the figure's own
-// above and below the picture: lead, extra. A table, or each of several, is {caption, head, rows}.
+// above and below the picture: lead, extra. `above`: the controls stand above the picture, so that a
+// phone shows them first. A table, or each of several, is {caption, head, rows}.
 export function figure(root, model, spec) {
   const read = () => Object.fromEntries(spec.keys.map((key) => [key, model.get(key)]));
   const start = structuredClone(read());
@@ -242,6 +243,8 @@ export function figure(root, model, spec) {
   const numbers = element("div", { class: "live-numbers", tabindex: 0, role: "region", "aria-label": `${spec.title}: the numbers` });
   const details = element("details", { toggle: () => draw() },
     element("summary", { "aria-keyshortcuts": "t" }, "The numbers in a table (key T)"), numbers);
+  const panel = element("div", { class: "live-controls" }, ...controls.map(({ node }) => node));
+  const [first, then] = spec.above ? [[panel], []] : [[], [panel]];
   const box = element("figure", {
     class: `live live-${spec.name}`, role: "group", "aria-labelledby": id,
     keydown: (event) => {
@@ -250,8 +253,7 @@ export function figure(root, model, spec) {
       if (event.key === "t" && !event.ctrlKey && !event.metaKey && !event.altKey) details.open = !details.open;
     },
   },
-    element("figcaption", { id }, spec.title), ...lead, canvas, ...extra, shown, spoken,
-    element("div", { class: "live-controls" }, ...controls.map(({ node }) => node)),
+    element("figcaption", { id }, spec.title), ...lead, ...first, canvas, ...extra, shown, spoken, ...then,
     element("ol", { class: "live-tries", "aria-label": "Guided steps" }, ...tries.map(({ node }) => node)),
     element("div", { class: "live-foot" }, details, reset));
 

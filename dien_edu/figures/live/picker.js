@@ -25,7 +25,7 @@ function found(words) {
 
 // `pick(item)` is called with the choice; `keep` shows the choice in the field, else it empties.
 export function picker({ id, name, hint, keep, pick }) {
-  let options = [], active = 0, current = "";
+  let options = [], active = 0, current = "", chosen;
   const input = element("input", {
     type: "text", id, role: "combobox", autocomplete: "off", spellcheck: "false", placeholder: hint,
     "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": `${id}-list`,
@@ -67,7 +67,7 @@ export function picker({ id, name, hint, keep, pick }) {
     list.hidden = !options.length;
     none.textContent = options.length ? "" : `Nothing in the catalogue matches “${words}”.`;
     input.setAttribute("aria-expanded", `${!list.hidden}`);
-    if (options.length) mark(0);
+    if (options.length) mark(words ? 0 : Math.max(0, options.indexOf(chosen)));
     else input.removeAttribute("aria-activedescendant");
   }
   const step = (by) => (event) => {
@@ -82,7 +82,7 @@ export function picker({ id, name, hint, keep, pick }) {
   };
   const show = (item) => {
     if (!keep) return;
-    current = titleOf(item);
+    [chosen, current] = [item, titleOf(item)];
     if (list.hidden) input.value = current;
   };
   return { node, input, show };

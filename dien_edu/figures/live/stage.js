@@ -31,6 +31,8 @@ export function columnsOf(steps, width) {
   return { wide, x: (t) => MARGIN + wide * (t + 0.5), at: (x) => clamp(Math.floor((x - MARGIN) / wide), 0, steps - 1) };
 }
 
+// Which bar lies at a height of the answer.
+export const barAt = (y) => Math.floor((y - 23) / 26);
 // One bar for each evolution; what the chosen one said before the last change is a mark on its bar.
 export function answer({ evolution }, { runs, before }, width) {
   const left = 74, right = before === null ? 68 : 164, room = width - left - right;
