@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from dien_edu.layers import masked_softmax
+from dien_edu.layers.gru import Recurrence
 from dien_edu.models import DIEN
 from dien_edu.models.base import BehaviourEmbedding
 
@@ -20,6 +21,23 @@ from dien_edu.models.base import BehaviourEmbedding
 def embed(embedding: BehaviourEmbedding, item: Tensor, category: Tensor) -> Tensor:
     """As `embedding` itself, (…, n_E), in operations that `torch.export` knows."""
     return torch.cat([embedding.item(item), embedding.category(category)], dim=-1)
+
+
+def walk(
+    layer: Recurrence, inputs: Tensor, attention: Tensor | None, valid: Tensor, rows: int
+) -> tuple[Tensor, Tensor]:
+    """One history (1, T, I), real steps (T,), read by `rows` walks: all states and the last ones.
+
+    By the layer's kernel, or, where `torch.export` looks on, by its loop. In the loop W i_t + b is
+    computed once for all rows (for AIGRU not: its input depends on the score). The kernel computes
+    it anew in each row and is faster all the same.
+    """
+    state = inputs.new_zeros(rows, layer.hidden_size)
+    if torch.compiler.is_compiling():
+        projected = layer.project(layer.read(inputs, attention))
+        states = layer.walk(projected, attention, valid[None], state)
+        return states, states[:, -1]
+    return layer.run(inputs.expand(rows, -1, -1), attention, valid.expand(rows, -1), state)
 
 
 class Click(nn.Module):
@@ -34,11 +52,10 @@ class Click(nn.Module):
 
 
 class Candidates(nn.Module):
-    """C candidates of one user: interests (T, n_H), Σ e_b (n_E,), real steps (T,) -> logits (C,).
+    """C candidates of one user: interests (T, n_H), Σ e_b (n_E,), real steps (T,), ids (C,) twice.
 
-    Once for all: the interests and what the gates of the evolving layer read of them, W h_t (for
-    AIGRU not: its input depends on the score). Once a candidate: equation (8), the walk, the head.
-    The interests have no axis of candidates, so nothing is copied for each.
+    Gives logits (C,). Shared by all: the interests and the sum, which come from outside. Each on
+    its own: equation (8), the walk of the evolving layer, the head.
     """
 
     def __init__(self, model: DIEN):
@@ -50,34 +67,31 @@ class Candidates(nn.Module):
         self, interests: Tensor, total: Tensor, valid: Tensor, item: Tensor, category: Tensor
     ) -> Tensor:
         target = embed(self.embedding, item, category)  # (C, n_A)
-        scores = target @ self.attention.weight.T @ interests.T  # (C, T)
+        scores = target @ self.attention.weight.T @ interests.T  # (C, T), no copy of a history
         attention = masked_softmax(scores, valid.expand_as(scores))
-        state = interests.new_zeros(item.shape[0], interests.shape[1])
-        for h, a, real in zip(interests, attention.unbind(1), valid, strict=True):
-            state = torch.where(real, self.evolution.step(h, a, state), state)
-        total = total.expand(item.shape[0], -1)
-        features = torch.cat([target, total, target * total, state], dim=1)
-        return self.head(features).squeeze(1)
+        rows = target.shape[0]
+        _, last = walk(self.evolution, interests[None], attention, valid, rows)
+        total = total.expand(rows, -1)
+        return self.head(torch.cat([target, total, target * total, last], dim=1)).squeeze(1)
 
 
 class Request(nn.Module):
-    """The same from the clicks themselves, nothing kept: ids (T,) twice, real steps (T,), ids (C,)
-    twice -> logits (C,). The extractor walks once, whatever C is."""
+    """The same with nothing kept: ids of clicks (T,) twice, real steps (T,), ids (C,) twice.
+
+    The extractor walks once, whatever C is.
+    """
 
     def __init__(self, model: DIEN):
         super().__init__()
-        self.click, self.candidates = Click(model), Candidates(model)
+        self.extractor, self.candidates = model.extractor, Candidates(model)
 
     def forward(
         self, clicked: Tensor, kind: Tensor, valid: Tensor, item: Tensor, category: Tensor
     ) -> Tensor:
-        state = self.click.extractor.weight_hidden.new_zeros(1, self.click.extractor.hidden_size)
-        interests = []
-        for i, k, real in zip(clicked[:, None], kind[:, None], valid, strict=True):
-            state = torch.where(real, self.click(i, k, state), state)
-            interests.append(state)
-        total = (embed(self.click.embedding, clicked, kind) * valid[:, None]).sum(dim=0)
-        return self.candidates(torch.cat(interests), total, valid, item, category)
+        history = embed(self.candidates.embedding, clicked, kind)  # (T, n_E)
+        interests = walk(self.extractor, history[None], None, valid, 1)[0][0]
+        total = (history * valid[:, None]).sum(dim=0)
+        return self.candidates(interests, total, valid, item, category)
 
 
 class Kept(NamedTuple):
