@@ -7,7 +7,7 @@ attention needs all the interests that it looks back on. So those are kept as we
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -94,12 +94,24 @@ class Request(nn.Module):
         return self.candidates(interests, total, valid, item, category)
 
 
-class Kept(NamedTuple):
-    """What is remembered of a user: n clicks at most, int64 (n,) twice, and h_t (n, n_H)."""
+@dataclass
+class Kept:
+    """What is remembered of a user: a ring of `keep` clicks, ids (keep,) twice, h_t (keep, n_H).
+
+    `count` clicks have come so far; click number n stands in row n modulo `keep`.
+    """
 
     item: Tensor
     category: Tensor
     interests: Tensor
+    count: int = 0
+
+    def oldest_first(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The clicks that are still there, (n,), (n,), (n, n_H)."""
+        rings, place = (self.item, self.category, self.interests), self.count % len(self.item)
+        if self.count <= len(self.item):
+            return tuple(ring[: self.count] for ring in rings)
+        return tuple(torch.cat([ring[place:], ring[:place]]) for ring in rings)
 
 
 class Server:
@@ -117,26 +129,28 @@ class Server:
         self.users: dict[int, Kept] = {}
 
     def kept(self, user: int) -> Kept:
-        """What is known of the user; nothing of a new one."""
+        """What is known of the user; an empty ring for a new one."""
+        if user in self.users:
+            return self.users[user]
         weight = self.model.extractor.weight_hidden
-        none = torch.zeros(0, dtype=torch.int64, device=weight.device)
-        return self.users.get(user) or Kept(none, none, weight.new_zeros(0, weight.shape[1]))
+        ids = torch.zeros(2, self.keep, dtype=torch.int64, device=weight.device)
+        return Kept(*ids, weight.new_zeros(self.keep, weight.shape[1]))
 
     @torch.no_grad()
     def click(self, user: int, item: int, category: int) -> None:
-        """The user clicked: one step of the extractor, and the oldest click is forgotten."""
-        old = self.kept(user)
-        start = old.interests.new_zeros(1, old.interests.shape[1])
-        state = torch.cat([start, old.interests])[-1:]
-        new = old.item.new_tensor([item]), old.item.new_tensor([category])
-        added = Kept(*new, self.one_click(*new, state))
-        both = (torch.cat(pair)[-self.keep :] for pair in zip(old, added, strict=True))
-        self.users[user] = Kept(*both)
+        """The user clicked: one step of the extractor, and the oldest click may be forgotten."""
+        known = self.users[user] = self.kept(user)
+        place, before = known.count % self.keep, (known.count - 1) % self.keep
+        ids = (known.item.new_tensor([number]) for number in (item, category))
+        state = known.interests[before : before + 1]  # of a new user: 0
+        known.item[place], known.category[place] = item, category
+        known.interests[place] = self.one_click(*ids, state)[0]
+        known.count += 1
 
     @torch.no_grad()
     def score(self, user: int, item: Tensor, category: Tensor) -> Tensor:
         """Logits of the candidates, int64 (C,) twice -> (C,)."""
-        clicked, kind, interests = self.kept(user)
+        clicked, kind, interests = self.kept(user).oldest_first()
         total = embed(self.model.embedding, clicked, kind).sum(dim=0)
         valid = torch.ones(len(clicked), dtype=torch.bool, device=clicked.device)
         return self.candidates(interests, total, valid, item, category)

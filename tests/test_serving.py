@@ -84,11 +84,12 @@ def test_a_long_history_is_read_whole_and_looked_back_on_in_part():
     model, clicks, candidates = new_model(), draw(STEPS, 1), draw(5, 2)
     server = Server(model, keep=4)
     advance(server, 7, clicks)
-    assert [len(part) for part in server.kept(7)] == [4, 4, 4]
+    assert [len(part) for part in server.kept(7).oldest_first()] == [4, 4, 4]
     whole, short = Server(model), Server(model, keep=4)
     advance(whole, 7, clicks)
     advance(short, 7, [ids[-4:] for ids in clicks])
-    torch.testing.assert_close(server.kept(7).interests, whole.kept(7).interests[-4:])
+    last = whole.kept(7).oldest_first()[2][-4:]
+    torch.testing.assert_close(server.kept(7).oldest_first()[2], last, atol=0, rtol=0)
     found = server.score(7, *candidates)
     assert (found - short.score(7, *candidates)).abs().max() > 1e-4
     assert (found - whole.score(7, *candidates)).abs().max() > 1e-4
