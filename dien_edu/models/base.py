@@ -81,7 +81,7 @@ class Dice(nn.Module):
 
     @staticmethod
     def moments(x: Tensor) -> tuple[Tensor, Tensor]:
-        """Variance and mean of each unit over the batch; with several processes replaced."""
+        """Variance and mean of each unit over the batch; `training.parallel` puts its own here."""
         return torch.var_mean(x, dim=0, correction=0)
 
     def forward(self, x: Tensor) -> Tensor:
