@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from benchmarks import serving as benchmark
 from dien_edu.data import Batch
 from dien_edu.models import DIEN
 from dien_edu.serving import Candidates, Click, Request, Server
@@ -161,3 +162,16 @@ def test_the_two_halves_are_exported_as_a_server_needs_them(tmp_path):
 def test_keeping_nothing_is_refused():
     with pytest.raises(ValueError, match="keep is 0, expected at least 1"):
         Server(new_model(), keep=0)
+
+
+def test_the_benchmark_compares_all_answers(monkeypatch):
+    model = DIEN(benchmark.ITEMS, benchmark.CATEGORIES).eval()
+    with torch.no_grad():
+        found = benchmark.race(model, steps=5, count=3, rounds=4)
+        clicked = benchmark.click_race(model, steps=5, rounds=4)
+        monkeypatch.setattr(benchmark.Ways, "one_by_one", lambda *_: torch.zeros(3))
+        with pytest.raises(AssertionError, match="not close"):
+            benchmark.race(model, steps=5, count=3, rounds=1)
+    assert set(found["ways"]) == set(benchmark.NAMES) and found["requests"] == 4
+    for way in [*found["ways"].values(), clicked["step"], clicked["again"]]:
+        assert 0 < way["p50_ms"] <= way["p99_ms"] and way["per_second"] > 0
