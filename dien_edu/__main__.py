@@ -21,6 +21,7 @@ from dien_edu.training import (
     find_device,
     fit,
     load_checkpoint,
+    parallel,
 )
 
 
@@ -130,8 +131,9 @@ SETTINGS = {"data", "model", "auxiliary_weight", "split_seed", *SAMPLING}
 
 def _load(name: str) -> Interactions:
     """Load a data set, and say what its user must know of this copy."""
-    data = load(name)
-    if data.note:
+    with parallel.one_first():
+        data = load(name)
+    if data.note and parallel.rank() == 0:
         print(data.note, file=sys.stderr)
     return data
 
@@ -163,6 +165,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one verb. 0 done, 1 a clear error, 2 a wrong option, 130 Ctrl-C."""
     options = parser().parse_args(arguments)
     try:
+        if options.verb == "train":
+            options.device = parallel.join(options.device)
+        elif parallel.launched() > 1:
+            raise ValueError("torchrun is for train alone: run this in one process")
         device = find_device(options.device) if hasattr(options, "device") else None
         result = RUN[options.verb](options)
     except KeyboardInterrupt:
@@ -171,6 +177,10 @@ def main(arguments: list[str] | None = None) -> int:
     except ERRORS as error:
         print(f"python -m dien_edu {options.verb}: {error}", file=sys.stderr)
         return 2 if isinstance(error, ValueError) else 1
+    speaker = parallel.rank() == 0
+    parallel.leave()
+    if not speaker:
+        return 0
     if device:
         result["device"] = str(device)
     if options.json:

@@ -79,10 +79,15 @@ class Dice(nn.Module):
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("variance", torch.ones(size))
 
+    @staticmethod
+    def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+        """Variance and mean of each unit over the batch; `training.parallel` puts its own here."""
+        return torch.var_mean(x, dim=0, correction=0)
+
     def forward(self, x: Tensor) -> Tensor:
         mean, variance = self.mean, self.variance
         if self.training and len(x):
-            variance, mean = torch.var_mean(x, dim=0, correction=0)
+            variance, mean = self.moments(x)
             with torch.no_grad():
                 self.mean.lerp_(mean, self.momentum)
                 self.variance.lerp_(variance, self.momentum)

@@ -7,6 +7,7 @@ import torch
 
 from dien_edu.data.samples import Samples
 from dien_edu.models import ClickModel
+from dien_edu.training import parallel
 from dien_edu.training.metrics import auc, gauc, log_loss
 
 
@@ -14,16 +15,20 @@ from dien_edu.training.metrics import auc, gauc, log_loss
 def predict(
     model: ClickModel, samples: Samples, batch_size: int = 1024
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """User, label and logit of every sample, each (S,), on the model's own device."""
+    """User, label and logit of every sample, each (S,), on the model's own device.
+
+    Of several processes each scores a part, and all must call it: each gets the whole.
+    """
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
     columns = [
         (batch.user, batch.label, model(batch).logit)
-        for batch in samples.batches(batch_size, negatives=False, device=device)
+        for batch in parallel.portion(samples).batches(batch_size, negatives=False, device=device)
     ]
     model.train(was_training)
-    return tuple(torch.cat(column).cpu().numpy() for column in zip(*columns, strict=True))
+    columns = (torch.cat(column).cpu().numpy() for column in zip(*columns, strict=True))
+    return parallel.gather(tuple(columns))
 
 
 def evaluate(model: ClickModel, samples: Samples, batch_size: int = 1024) -> dict[str, float]:

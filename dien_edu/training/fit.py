@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from dien_edu.data.samples import Batch, Samples
 from dien_edu.models import ClickModel
+from dien_edu.training import parallel
 from dien_edu.training.checkpoint import (
     CheckpointError,
     check_writable,
@@ -67,7 +68,8 @@ def fit(
     made. `checkpoint` is written after each epoch, and `resume` goes on from it to the same
     weights, bit for bit on the same machine. Ctrl-C leaves the last checkpoint, and the model at
     its best epoch so far. `settings` (of data and model) are stored in the checkpoint, and a
-    `resume` must come with the same.
+    `resume` must come with the same. Under torchrun all processes call this with equal arguments,
+    and together they do what one would (chapter 15).
 
     Raises ValueError for data with unknown ids, FloatingPointError for a loss that is not finite,
     CheckpointError for a checkpoint of another run, OSError for a folder that takes no file.
@@ -80,9 +82,10 @@ def fit(
         check_writable(checkpoint)
     settings = {**(settings or {}), "learning_rate": learning_rate, "batch_size": batch_size}
     run = _Run(model.to(find_device(device)), settings | {"seed": seed}, checkpoint)
-    if resume and checkpoint and Path(checkpoint).exists():
+    if resume and checkpoint and parallel.from_first(Path(checkpoint).exists()):
         run.load()
-    bar = tqdm(total=epochs * len(train), unit=" samples", unit_scale=True, disable=not progress)
+    hidden = not progress or parallel.rank() > 0
+    bar = tqdm(total=epochs * len(train), unit=" samples", unit_scale=True, disable=hidden)
     bar.update(len(run.rows) * len(train))
     try:
         while len(run.rows) < epochs and run.epochs_since_best() < patience:
@@ -108,6 +111,7 @@ class _Run:
             lr=settings["learning_rate"],
             fused=device in ("cpu", "cuda"),  # the same rule in one pass over the tables, not ten
         )
+        self.losses = parallel.over_all(losses, model)
         self.rows: list[dict[str, float]] = []
         self.best = copy.deepcopy(model.state_dict())
 
@@ -121,13 +125,14 @@ class _Run:
         device = next(self.model.parameters()).device
         sums, count = torch.zeros(2, device=device), 0
         for step, batch in enumerate(self.batches(train, device)):
-            target, auxiliary, total = losses(self.model, batch)
+            target, auxiliary, total = self.losses(batch)
             self.optimizer.zero_grad(set_to_none=True)
             total.backward()
             self.optimizer.step()
-            sums += torch.stack([target, auxiliary]).detach() * len(batch)
-            count += len(batch)
-            bar.update(len(batch))
+            rows = min(self.settings["batch_size"], len(train) - count)  # of all processes
+            sums += torch.stack([target, auxiliary]).detach() * rows
+            count += rows
+            bar.update(rows)
             if step % CHECK_EVERY == 0:
                 self.look(step, sums / count, bar)
         self.look(step, sums / count, bar)
@@ -137,7 +142,7 @@ class _Run:
     def batches(self, train: Samples, device: torch.device) -> Iterator[Batch]:
         """This epoch's batches; non-clicks are drawn only for a model that learns from them."""
         needed = getattr(self.model, "auxiliary", None) is not None
-        return train.batches(
+        return parallel.share(train).batches(
             self.settings["batch_size"],
             shuffle=(self.settings["seed"], len(self.rows)),
             negatives=needed,
@@ -165,14 +170,15 @@ class _Run:
         self.rows.append(row)
         if self.epochs_since_best() == 0:
             self.best = copy.deepcopy(self.model.state_dict())
-        if self.path:
+        if self.path and parallel.rank() == 0:
             state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
             extra = {"best": self.best, "rows": self.rows, "settings": self.settings}
             save_checkpoint(self.path, state | extra)
+        parallel.wait()
 
     def load(self) -> None:
         """Take up the run in the checkpoint; CheckpointError if its settings or sizes differ."""
-        content = load_checkpoint(self.path)
+        content = parallel.from_first(None if parallel.rank() else load_checkpoint(self.path))
         if content["settings"] != self.settings:
             raise CheckpointError(
                 f"{self.path} was trained with {content['settings']}, not {self.settings}: "
