@@ -21,7 +21,7 @@ TEST_ENV := $(CLEAN_ENV) OMP_NUM_THREADS=1 MPLBACKEND=Agg
 CHAPTER_ENV := $(TEST_ENV) MPLBACKEND= DIEN_EDU_PROFILE=quick CUDA_VISIBLE_DEVICES= PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help book colab test pytest nbval data serve execute record train bench lint format constraints linkcheck \
+.PHONY: help book colab test pytest nbval data fuzz serve execute record train bench lint format constraints linkcheck \
   clean distclean check-python
 .NOTPARALLEL:
 
@@ -49,6 +49,9 @@ pytest: $(VENV)/.test-ready ## only the tests in tests/; ARGS="-k name" passes o
 nbval: $(VENV)/.test-ready ## only the chapters: run each cell and compare with its stored output
 	@$(CHAPTER_ENV) $(VENV_PYTHON) -m pytest -q --nbval --nbval-current-env \
 	  --nbval-sanitize-with tests/nbval-sanitize.cfg $(if $(CHAPTER),book/$(CHAPTER).ipynb,book/)
+
+fuzz: $(VENV)/.test-ready ## load mutated data files; ARGS="--files 100000 --seed 1"
+	@$(TEST_ENV) $(VENV_PYTHON) tests/data/mutate.py $(ARGS)
 
 serve: ## serve the built pages on this machine
 	@test -f $(HTML) || { echo "Nothing is built yet. Run: make book" >&2; exit 1; }

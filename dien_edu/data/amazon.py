@@ -50,9 +50,9 @@ def load_amazon(name: str) -> Interactions:
     paths = [fetch((f"amazon/{f}", ADDRESS + f, ""), *copies) for f in files]
     copy = next((path for path in paths if path.suffix == ".zip"), None)
     (user, asins, item, time), described = _read_copy(copy) if copy else _read(*paths)
+    fields = in_order(user, item + 1, time, str(paths[0]))
     titles, categories = zip(*(described.get(a, (a, UNKNOWN)) for a in asins), strict=True)
     category_names, category = np.unique(categories, return_inverse=True)
-    fields = in_order(user, item + 1, time, str(paths[0]))
     counts = (len(fields["user_start"]) - 1, len(asins), len(fields["time"]))
     first_days = set(fields["time"][fields["user_start"][:-1]])  # real users begin on many days
     differs = counts != published or len(first_days) == 1
