@@ -61,7 +61,7 @@ def main(folder: Path, kills: int) -> dict:
     started = time.perf_counter()
     os.waitpid(child(splits, folder / "whole.pt", folder / "whole-weights.pt"), 0)
     seconds = time.perf_counter() - started
-    wanted, moments = torch.load(folder / "whole-weights.pt"), random.Random(0)
+    wanted, moments = read(folder / "whole-weights.pt"), random.Random(0)
     found = {"killed": 0, "resumed": 0, "unreadable": 0, "runs": 0, "same": True}
     while found["killed"] < kills:
         path, weights = (folder / f"{found['runs']}{name}.pt" for name in ("", "-weights"))
@@ -72,10 +72,15 @@ def main(folder: Path, kills: int) -> dict:
             os.kill(process, signal.SIGKILL)
             found["killed"] += os.WIFSIGNALED(os.waitpid(process, 0)[1])
             found["unreadable"] += path.exists() and not readable(path)
-        weights = torch.load(weights)
+        weights = read(weights)
         found["same"] &= all(torch.equal(wanted[key], weights[key]) for key in wanted)
         found["runs"] += 1
     return found
+
+
+def read(path: Path) -> dict:
+    """Weights that a child has written."""
+    return torch.load(path, weights_only=True)
 
 
 def readable(path: Path) -> bool:
