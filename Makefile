@@ -21,7 +21,7 @@ TEST_ENV := $(CLEAN_ENV) OMP_NUM_THREADS=1 MPLBACKEND=Agg
 CHAPTER_ENV := $(TEST_ENV) MPLBACKEND= DIEN_EDU_PROFILE=quick CUDA_VISIBLE_DEVICES= PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help book colab test pytest nbval data fuzz serve execute record train bench lint format constraints linkcheck \
+.PHONY: help book colab colabrun test pytest nbval data fuzz steady versions serve execute record train bench lint format constraints linkcheck \
   clean distclean check-python
 .NOTPARALLEL:
 
@@ -36,6 +36,10 @@ book: $(VENV)/.book-ready ## build the pages (no torch needed); warnings are err
 
 colab: $(VENV)/.book-ready ## write each chapter as one self-contained notebook, into colab/
 	@$(CLEAN_ENV) $(VENV_PYTHON) _ext/colab_notebooks.py
+
+colabrun: colab $(VENV)/.test-ready ## run those notebooks as a reader would; CHAPTER=03-gru
+	@cd $(VENV) && $(TEST_ENV) MPLBACKEND= DIEN_EDU_PROFILE=quick bin/python \
+	  $(CURDIR)/_ext/colab_run.py --colab $(CURDIR)/colab $(CHAPTER)
 
 test: $(VENV)/.test-ready ## run every test, then every chapter
 	@$(MAKE) --no-print-directory data pytest nbval
@@ -52,6 +56,12 @@ nbval: $(VENV)/.test-ready ## only the chapters: run each cell and compare with 
 
 fuzz: $(VENV)/.test-ready ## load mutated data files; ARGS="--files 100000 --seed 1"
 	@$(TEST_ENV) $(VENV_PYTHON) tests/data/mutate.py $(ARGS)
+
+steady: $(VENV)/.test-ready ## the chapters TIMES=20 times in a row, on a machine kept busy
+	@$(CHAPTER_ENV) $(VENV_PYTHON) _ext/steady.py $(or $(TIMES),20) $(if $(CHAPTER),book/$(CHAPTER).ipynb,book)
+
+versions: ## test the oldest and newest versions that we allow (needs uv); ARGS="3.11:oldest"
+	@$(CLEAN_ENV) $(PYTHON) _ext/versions.py $(ARGS)
 
 serve: ## serve the built pages on this machine
 	@test -f $(HTML) || { echo "Nothing is built yet. Run: make book" >&2; exit 1; }
