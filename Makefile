@@ -21,7 +21,8 @@ TEST_ENV := $(CLEAN_ENV) OMP_NUM_THREADS=1 MPLBACKEND=Agg
 CHAPTER_ENV := $(TEST_ENV) MPLBACKEND= DIEN_EDU_PROFILE=quick CUDA_VISIBLE_DEVICES= PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help book colab colabrun test pytest nbval data fuzz steady versions serve execute record train bench lint format constraints linkcheck \
+.PHONY: help book colab colabrun test pytest nbval data fuzz steady versions serve execute status coverage \
+  mutation record train bench lint format constraints linkcheck \
   clean distclean check-python
 .NOTPARALLEL:
 
@@ -70,6 +71,18 @@ serve: ## serve the built pages on this machine
 
 execute: $(VENV)/.test-ready ## run the chapters again, in place: all, or CHAPTER=03-gru
 	@$(CHAPTER_ENV) $(VENV_PYTHON) _ext/execute.py $(if $(CHAPTER),book/$(CHAPTER).ipynb,book)
+
+status: $(VENV)/.test-ready ## measure how long each chapter runs, for the page that lists it
+	@$(CHAPTER_ENV) $(VENV_PYTHON) _ext/execute.py --measure $(if $(CHAPTER),book/$(CHAPTER).ipynb,book)
+
+coverage: $(VENV)/.test-ready ## which lines of the package the tests run; fails below the bound
+	@mkdir -p build && rm -f build/coverage*
+	@$(TEST_ENV) $(VENV_PYTHON) -m coverage run -m pytest -q tests $(ARGS)
+	@$(VENV_PYTHON) -m coverage combine --quiet
+	@$(VENV_PYTHON) -m coverage report --show-missing --skip-covered
+
+mutation: $(VENV)/.test-ready ## change one thing in a layer at a time: do its tests notice? ARGS="--only gru.py"
+	@$(TEST_ENV) $(VENV_PYTHON) tests/layers/mutation.py $(ARGS)
 
 record: $(VENV)/.test-ready ## let CHAPTER=03-gru write its results (full profile), then run it again
 	@test -n "$(CHAPTER)" || { echo "Name a chapter: make record CHAPTER=03-gru" >&2; exit 1; }

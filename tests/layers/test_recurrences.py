@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dien_edu import reference
-from dien_edu.layers import AGRU, AIGRU, AUGRU, GRU
+from dien_edu.layers import AGRU, AIGRU, AUGRU, GRU, evolution
 from dien_edu.layers.checks import check_mask
 
 EVOLUTIONS = {AIGRU: reference.aigru, AGRU: reference.agru, AUGRU: reference.augru}
@@ -246,6 +246,8 @@ def test_a_mask_is_looked_at_once_until_it_changes():
     mask = right_padded([5, 2], 5)
     check_mask(mask, 2, 5)
     assert mask.checked_version == mask._version
+    mask.numpy()[1, 4] = True  # behind PyTorch's back: its version stays, so nobody looks again
+    check_mask(mask, 2, 5)
     mask[1, 4] = True
     with pytest.raises(ValueError, match="mask row 1 has a real step after a padded one"):
         check_mask(mask, 2, 5)
@@ -253,6 +255,11 @@ def test_a_mask_is_looked_at_once_until_it_changes():
         check_mask(mask, 3, 5)
     with torch.inference_mode():
         check_mask(right_padded([5, 2], 5), 2, 5)
+
+
+def test_each_has_the_name_by_which_kernels_and_models_know_it():
+    assert [kind.rule for kind in KINDS] == ["gru", "gru", "agru", "augru"]
+    assert evolution.EVOLUTIONS == {"aigru": AIGRU, "agru": AGRU, "augru": AUGRU}
 
 
 def test_agru_update_third_is_dead():
