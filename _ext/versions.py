@@ -43,7 +43,7 @@ def environment(python: str, end: str) -> Path:
     # An interpreter that is here, before uv looks for one of its own.
     found = os.environ.get(f"PYTHON{python.replace('.', '')}", python)
     if not inside.exists():
-        uv("venv", "--python", found, str(folder))
+        uv("venv", "--seed", "--python", found, str(folder))  # pip brings one of the mirrors
     install = ("pip", "install", "--python", str(inside), "--only-binary", ":all:")
     uv(*install, "--resolution", ENDS[end], *requirements())
     pinned = subprocess.run(

@@ -175,12 +175,19 @@ def sources(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
-def examine(path: Path, old: dict) -> dict:
-    """All mutants of one file: how many there are, how many die, and which live for what reason."""
+def examine(path: Path, old: dict, again: bool) -> dict:
+    """All mutants of one file: how many there are, how many die, and which live for what reason.
+
+    `again`: only those that lived the last time are tried; the file must be the same.
+    """
+    if again and old.get("source") != sources(path):
+        sys.exit(f"{path.name} has changed since: without --again")
     reasons = {identity(one): one["reason"] for one in old.get("survivors", [])}
     counted, survivors = 0, []
     for what, source in mutants(path):
         counted += 1
+        if again and identity(what) not in reasons:
+            continue
         if all(lives(path.name, source, kernels) for kernels in (False, True)):
             what["reason"] = reasons.get(identity(what), "")
             survivors.append(what)
@@ -192,6 +199,7 @@ def examine(path: Path, old: dict) -> dict:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--only", default="*.py", help="mutants of this file alone")
+    options.add_argument("--again", action="store_true", help="only what lived the last time")
     options = options.parse_args()
     sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests/data")]
     # What every child would import, and nothing of the layers.
@@ -202,7 +210,7 @@ def main() -> None:
     for path in files(options.only):
         if not lives(path.name, path.read_text("utf8"), kernels=False):
             sys.exit("the tests of the layers fail without a mutation")
-        record[path.name] = examine(path, record.get(path.name, {}))
+        record[path.name] = examine(path, record.get(path.name, {}), options.again)
         RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf8")
         print(f"{path.name}: {record[path.name]['killed']} of {record[path.name]['mutants']} die")
     counted, killed = (sum(one[key] for one in record.values()) for key in ("mutants", "killed"))

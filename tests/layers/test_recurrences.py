@@ -191,6 +191,20 @@ def test_padding_changes_neither_outputs_nor_gradients(kind):
             assert (b[padded] == 0).all(), "a padded step has no gradient"
 
 
+def test_gates_and_steps_take_any_leading_sizes():
+    layer = make(AUGRU)
+    inputs, attention, _ = draw(batch=4, steps=5)
+    states = torch.randn(4, 5, 4).double()
+    together = layer.gates(layer.project(inputs), states)
+    stepped = layer.advance(layer.project(inputs), attention, states)
+    for t in range(5):
+        each = layer.gates(layer.project(inputs[:, t]), states[:, t])
+        for whole, part in zip(together, each, strict=True):
+            torch.testing.assert_close(whole[:, t], part, rtol=0, atol=1e-14)
+        one = layer.step(inputs[:, t], attention[:, t], states[:, t])
+        torch.testing.assert_close(stepped[:, t], one, rtol=0, atol=1e-14)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_small_shapes(kind):
     layer = make(kind)
