@@ -21,7 +21,8 @@ TEST_ENV := $(CLEAN_ENV) OMP_NUM_THREADS=1 MPLBACKEND=Agg
 CHAPTER_ENV := $(TEST_ENV) MPLBACKEND= DIEN_EDU_PROFILE=quick CUDA_VISIBLE_DEVICES= PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help book colab test pytest nbval data serve execute stubs record train bench lint format constraints linkcheck \
+.PHONY: help book colab colabrun test pytest nbval data fuzz steady versions serve execute stubs status \
+  coverage mutation record train bench lint format constraints linkcheck \
   clean distclean check-python
 .NOTPARALLEL:
 
@@ -37,6 +38,10 @@ book: $(VENV)/.book-ready ## build the pages (no torch needed); warnings are err
 colab: $(VENV)/.book-ready ## write each chapter as one self-contained notebook, into colab/
 	@$(CLEAN_ENV) $(VENV_PYTHON) _ext/colab_notebooks.py
 
+colabrun: colab $(VENV)/.test-ready ## run those notebooks as a reader would; CHAPTER=03-gru
+	@cd $(VENV) && $(TEST_ENV) MPLBACKEND= DIEN_EDU_PROFILE=quick bin/python \
+	  $(CURDIR)/_ext/colab_run.py --colab $(CURDIR)/colab $(CHAPTER)
+
 test: $(VENV)/.test-ready ## run every test, then every chapter
 	@$(MAKE) --no-print-directory data pytest nbval
 
@@ -50,6 +55,15 @@ nbval: $(VENV)/.test-ready ## only the chapters: run each cell and compare with 
 	@$(CHAPTER_ENV) $(VENV_PYTHON) -m pytest -q --nbval --nbval-current-env \
 	  --nbval-sanitize-with tests/nbval-sanitize.cfg $(if $(CHAPTER),book/$(CHAPTER).ipynb,book/)
 
+fuzz: $(VENV)/.test-ready ## load mutated data files; ARGS="--files 100000 --seed 1"
+	@$(TEST_ENV) $(VENV_PYTHON) tests/data/mutate.py $(ARGS)
+
+steady: $(VENV)/.test-ready ## the chapters TIMES=20 times in a row, on a machine kept busy
+	@$(CHAPTER_ENV) $(VENV_PYTHON) _ext/steady.py $(or $(TIMES),20) $(if $(CHAPTER),book/$(CHAPTER).ipynb,book)
+
+versions: ## test the oldest and newest versions that we allow (needs uv); ARGS="3.11:oldest"
+	@$(CLEAN_ENV) $(PYTHON) _ext/versions.py $(ARGS)
+
 serve: ## serve the built pages on this machine
 	@test -f $(HTML) || { echo "Nothing is built yet. Run: make book" >&2; exit 1; }
 	@echo "Serving http://localhost:$(or $(PORT),8000) (stop with Ctrl-C)"
@@ -60,6 +74,18 @@ execute: $(VENV)/.test-ready ## run the chapters again, in place: all, or CHAPTE
 
 stubs: $(VENV)/.test-ready ## make what a reader fills in at each exercise, from its solution
 	@$(CLEAN_ENV) $(VENV_PYTHON) _ext/stubs.py book
+
+status: $(VENV)/.test-ready ## measure how long each chapter runs, for the page that lists it
+	@$(CHAPTER_ENV) $(VENV_PYTHON) _ext/execute.py --measure $(if $(CHAPTER),book/$(CHAPTER).ipynb,book)
+
+coverage: $(VENV)/.test-ready ## which lines of the package the tests run; fails below the bound
+	@mkdir -p build && rm -f build/coverage*
+	@$(TEST_ENV) $(VENV_PYTHON) -m coverage run -m pytest -q tests $(ARGS)
+	@$(VENV_PYTHON) -m coverage combine --quiet
+	@$(VENV_PYTHON) -m coverage report --show-missing --skip-covered
+
+mutation: $(VENV)/.test-ready ## change one thing in a layer at a time: do its tests notice? ARGS="--only gru.py"
+	@$(TEST_ENV) $(VENV_PYTHON) tests/layers/mutation.py $(ARGS)
 
 record: $(VENV)/.test-ready ## let CHAPTER=03-gru write its results (full profile), then run it again
 	@test -n "$(CHAPTER)" || { echo "Name a chapter: make record CHAPTER=03-gru" >&2; exit 1; }

@@ -100,12 +100,15 @@ def run_train(options: argparse.Namespace) -> dict:
 def run_evaluate(options: argparse.Namespace) -> dict:
     """Score a checkpoint on the data, split and non-clicks that it was trained with."""
     content = load_checkpoint(options.checkpoint)
-    settings = content["settings"]
+    settings = content.get("settings", {})
     if not settings.keys() >= SETTINGS:
         raise CheckpointError(f"{options.checkpoint} was not written by this command's `train`")
     splits = _splits(settings)
     model = _model(settings, splits).to(find_device(options.device))
-    model.load_state_dict(content["best"])
+    try:
+        model.load_state_dict(content["best"])
+    except RuntimeError as error:
+        raise CheckpointError(f"{options.checkpoint} is of other data: {error}") from error
     scores = {"validation": evaluate(model, splits.validation), **evaluate(model, splits.test)}
     return {**scores, "epochs": len(content["rows"])}
 
@@ -175,7 +178,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("stopped; a checkpoint, if asked for, holds the last whole epoch", file=sys.stderr)
         return 130
     except ERRORS as error:
-        print(f"python -m dien_edu {options.verb}: {error}", file=sys.stderr)
+        said = str(error) or f"{type(error).__name__}: this machine has too little memory"
+        print(f"python -m dien_edu {options.verb}: {said}", file=sys.stderr)
         return 2 if isinstance(error, ValueError) else 1
     speaker = parallel.rank() == 0
     parallel.leave()
@@ -191,7 +195,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-ERRORS = (ValueError, CheckpointError, FloatingPointError, OSError)
+TOO_LARGE = (MemoryError, torch.cuda.OutOfMemoryError)
+ERRORS = (ValueError, CheckpointError, FloatingPointError, OSError, *TOO_LARGE)
 
 if __name__ == "__main__":
     sys.exit(main())

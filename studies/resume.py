@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from dien_edu.training.checkpoint import check_writable
+from dien_edu.training.checkpoint import check_writable, load_json
 
 AGAIN = Path(__file__).parent.parent / "book" / "results" / "again.json"
 
@@ -19,12 +19,13 @@ def same_numbers(one: str, other: str) -> bool:
 def opened(path: Path, new: dict) -> dict:
     """The record at `path`, or `new` if there is none; a place that takes no file is an OSError.
 
-    ValueError if it was recorded with sources that give other numbers, or from other data.
+    ValueError if it was recorded with sources that give other numbers, or from other data, or if
+    it is half-written.
     """
     check_writable(path)
     if not path.exists():
         return new
-    old = json.loads(path.read_text(encoding="utf8"))
+    old = load_json(path, "provenance")
     made, now = old["provenance"], new["provenance"]
     for key, same in (
         ("sources", same_numbers(made["sources"], now["sources"])),

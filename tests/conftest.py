@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from dien_edu.data import Batch
 
@@ -19,6 +19,8 @@ torch.set_num_threads(1)
 # than float32 resolves: look at the size of the terms before blaming a kernel.
 settings.register_profile("steady", derandomize=True)
 settings.register_profile("explore")
+# For mutation testing: the first example that fails will do, and need not be made smaller.
+settings.register_profile("first", derandomize=True, phases=[Phase.explicit, Phase.generate])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 

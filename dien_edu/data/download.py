@@ -94,7 +94,7 @@ def _get(address: str, path: Path) -> None:
 
 
 def _damage(path: Path, known_hash: str) -> str:
-    """What is wrong with a file, or "". Without a known hash, gzip's own checksum must do."""
+    """What is wrong with a file, or "". Without a known hash, the archive itself must do."""
     try:
         with path.open("rb") as stream:
             start = stream.read(512).lstrip().lower()
@@ -102,6 +102,8 @@ def _damage(path: Path, known_hash: str) -> str:
             return "is empty or a web page (did a proxy or a log-in page answer?)"
         if known_hash and pooch.file_hash(path, known_hash.split(":")[0]) not in known_hash:
             return f"does not have the hash {known_hash}, it is cut short or another file"
+        if path.suffix == ".zip" and not known_hash:
+            zipfile.ZipFile(path).close()
         if path.suffix == ".gz":
             with gzip.open(path) as stream:
                 if stream.seek(_size_limit(path)) == _size_limit(path):

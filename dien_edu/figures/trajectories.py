@@ -24,6 +24,7 @@ from dien_edu.models.base import Trace
 
 LOOKS = [MODELS[name] for name in ("base", "din", "augru", "agru", "gru-attention", "aigru")]
 
+PLAIN = {"parse_math": False}  # a title with two dollar signs is no formula
 HALO = withStroke(linewidth=2, foreground="white")
 
 
@@ -117,9 +118,10 @@ def draw_trajectories(
     kept = shown.sum() / max(true.sum(), np.finfo(float).tiny)
     title = f"2 of {states.shape[2]} directions: {flat.share.sum():.0%} of the variance,"
     axes[0].set_title(f"{title}\n{kept:.0%} of the movement", fontsize=10)
-    figure.legend(
-        *axes[0].get_legend_handles_labels(), fontsize=8, ncols=2, loc="outside upper left"
-    )
+    entries = axes[0].get_legend_handles_labels()
+    legend = figure.legend(*entries, fontsize=8, ncols=2, loc="outside upper left")
+    for words in legend.get_texts():
+        words.set(**PLAIN)
     axes[1].set_ylabel("$a_t$")
     axes[2].set_ylabel("movement")
     for axis in axes[1:]:
@@ -148,7 +150,7 @@ def draw_attention_map(
     # white on the dark half of the colours, black on the bright half
     bright = attention[uneven].max(axis=1, initial=0) > attention.max() / 2
     axis.scatter(top, uneven, 12, c=np.where(bright, "black", "white"))
-    axis.set_yticks(range(len(names)), names, fontsize=8)
+    axis.set_yticks(range(len(names)), names, fontsize=8, **PLAIN)
     _name_steps(axis, step, clicks)
     figure.colorbar(image, ax=axis, label="attention $a_t$", shrink=0.8)
     return figure
@@ -175,7 +177,7 @@ def draw_step_sizes(
         axis.invert_yaxis()
         axis.set_yticks([])
         axis.set_ylabel("dimensions")
-        axis.set_title(name, fontsize=10)
+        axis.set_title(name, fontsize=10, **PLAIN)
     _name_steps(axes[-1, 0], step, clicks)
     figure.colorbar(image, ax=axes[:, 0].tolist(), label="step size", shrink=0.8)
     return figure
@@ -203,4 +205,4 @@ def _name_steps(axis: Axes, step: np.ndarray, clicks: Sequence[str] | None) -> N
     if len(clicks) != len(step):
         raise ValueError(f"{len(clicks)} names for {len(step)} steps, expected one each")
     names = [f"{name} {t}" for t, name in zip(step, clicks, strict=True)]
-    axis.set_xticks(step, names, rotation=90, fontsize=8)
+    axis.set_xticks(step, names, rotation=90, fontsize=8, **PLAIN)

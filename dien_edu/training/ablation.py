@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from tqdm import tqdm
 
 from dien_edu.data import Splits
 from dien_edu.models import ClickModel, build, count_parameters
-from dien_edu.training.checkpoint import check_writable, save_json
+from dien_edu.training.checkpoint import check_writable, load_json, save_json
 from dien_edu.training.evaluate import evaluate
 from dien_edu.training.fit import find_device, fit
 from dien_edu.training.record import how_sampled, provenance
@@ -78,7 +77,7 @@ def ablation(
         options = options | {"rates": list(rates)}
     record = {"provenance": how, "options": options, "tuning": [], "runs": []}
     if path.exists():
-        record = _continued(record, json.loads(path.read_text(encoding="utf8")), path)
+        record = _continued(record, load_json(path, *record), path)
     runs = record["runs"]
     done = {(run["model"], run["seed"]) for run in runs}
     plan = [(name, seed) for seed in seeds for name in models if (name, seed) not in done]
@@ -135,10 +134,11 @@ def tune(name: str, splits: Splits, rates: Sequence[float], **options) -> tuple[
 def _continued(new: dict, old: dict, path: Path) -> dict:
     """The old record, if it was made in the same way; the date and the versions may differ."""
     for key in ("data", "split", "samples", "negatives", "sources"):
-        if old["provenance"][key] != new["provenance"][key]:
+        was, now = old["provenance"].get(key), new["provenance"][key]
+        if was != now:
             raise ValueError(
-                f"{path} was recorded with another {key}: {old['provenance'][key]}, now "
-                f"{new['provenance'][key]}. Move the file away to record anew."
+                f"{path} was recorded with another {key}: {was}, now {now}. Move the file away to "
+                "record anew."
             )
     if old["options"] != new["options"]:
         raise ValueError(f"{path} was recorded with {old['options']}, now {new['options']}")

@@ -24,19 +24,24 @@ def write_safely(path: str | Path, write: Callable[[IO[bytes]], None]) -> None:
 
     A crash, a full disk or Ctrl-C leaves the old file as it was. OSError names the path.
     """
-    path = Path(path)
+    path, temporary = Path(path), ""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             os.unlink(temporary)
+        # PyTorch answers a full disk with an error of its own, raised while it handles the disk's.
+        cause = error if isinstance(error, OSError) else error.__context__
+        if isinstance(error, Exception) and isinstance(cause, OSError):
+            found = f"{cause.strerror}; the file, if there was one, is as it was"
+            raise OSError(cause.errno, found, str(path)) from error
         raise
 
 
@@ -55,6 +60,20 @@ def save_json(path: str | Path, value) -> None:
     """Write readable JSON; NaN is refused, since JSON has none."""
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_safely(path, lambda file: file.write(text.encode()))
+
+
+def load_json(path: str | Path, *keys: str) -> dict:
+    """Read an object that has these keys; ValueError, which names the path, if it is none."""
+    try:
+        value = json.loads(Path(path).read_bytes())
+        if missing := [key for key in keys if key not in value]:
+            raise ValueError(f"it has no {' and no '.join(missing)}")
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(
+            f"{path} is no readable record ({error}): half-written, or another program's. Nothing "
+            "was changed. Move it away to record anew."
+        ) from error
+    return value
 
 
 def save_checkpoint(path: str | Path, content: dict) -> None:

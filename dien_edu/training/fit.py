@@ -94,6 +94,11 @@ def fit(
             row |= evaluate(model, validation) | {"seconds": time.perf_counter() - started}
             run.keep(row)
             run.show(row["target_loss"], bar)
+    except torch.cuda.OutOfMemoryError as error:
+        raise type(error)(
+            f"the device has no memory left for batch_size {batch_size}: try half of it. The model "
+            f"and its checkpoint, if any, are those of an earlier, whole epoch. ({error})"
+        ) from error
     finally:
         bar.close()
         model.load_state_dict(run.best)
@@ -179,17 +184,17 @@ class _Run:
     def load(self) -> None:
         """Take up the run in the checkpoint; CheckpointError if its settings or sizes differ."""
         content = parallel.from_first(None if parallel.rank() else load_checkpoint(self.path))
-        if content["settings"] != self.settings:
+        if content.get("settings") != self.settings:
             raise CheckpointError(
-                f"{self.path} was trained with {content['settings']}, not {self.settings}: "
+                f"{self.path} was trained with {content.get('settings')}, not {self.settings}: "
                 "use those, or another checkpoint file"
             )
         try:
             self.model.load_state_dict(content["model"])
-        except RuntimeError as error:
+            self.optimizer.load_state_dict(content["optimizer"])
+            self.best, self.rows = content["best"], content["rows"]
+        except (RuntimeError, ValueError, KeyError) as error:
             raise CheckpointError(f"{self.path} holds another model: {error}") from error
-        self.optimizer.load_state_dict(content["optimizer"])
-        self.best, self.rows = content["best"], content["rows"]
 
 
 def _check_fits(model: ClickModel, samples: Samples) -> None:

@@ -7,14 +7,18 @@ import gzip
 import hashlib
 import os
 import struct
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
+import pooch
 import pytest
 from miniature import make_zip, publisher_members, wheel_members, write_amazon
 
-from dien_edu.data import DataError, amazon, load, movielens
+from dien_edu.data import DataError, amazon, download, load, mind, movielens
 from dien_edu.data.download import fetch, read_members
 
 NOWHERE = "http://127.0.0.1:9/file"
@@ -41,6 +45,110 @@ def test_web_page_instead_of_the_file(cache, serve, page, known_hash):
     with pytest.raises(DataError, match="web page"):
         fetch(("file.zip", serve(page), known_hash))
     assert_empty(cache)
+
+
+def test_a_file_cut_at_any_byte(tmp_path):
+    """Every length there is, without a hash that would give it away."""
+    packed = gzip.compress(Random(0).randbytes(400), mtime=0)
+    archive = make_zip({"member": packed, "other": b"x" * 99})
+    for content, path in ((packed, tmp_path / "file.gz"), (archive, tmp_path / "file.zip")):
+        path.write_bytes(content)
+        assert download._damage(path, "") == ""
+        for kept in range(len(content)):
+            path.write_bytes(content[:kept])
+            assert download._damage(path, ""), (path.name, kept)
+
+
+ANSWERS = [
+    b"<!DOCTYPE html><html><title>Log in</title></html>",
+    b"\xef\xbb\xbf<html>blocked by your organisation</html>",
+    b"<!-- a comment first --><html></html>",
+    b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>',
+    b'{"error": "not found"}',
+    b"404: Not Found",
+]
+
+
+NAMES = ["movielens-100k", "amazon-beauty", "amazon-electronics", "mind-small"]
+PAIRS = [(NAMES[0], ANSWERS[0]), *((name, answer) for name in NAMES[1:] for answer in ANSWERS)]
+
+
+@pytest.mark.parametrize(("name", "answer"), PAIRS)
+def test_no_data_set_takes_what_a_proxy_says_for_its_file(name, answer, cache, serve, monkeypatch):
+    """All mirrors answer the same; what they said is in the message and not in the cache."""
+    address, files = serve(answer), {f"mind/MINDsmall_{part}.zip": "" for part in ("train", "dev")}
+    monkeypatch.setattr(movielens, "PUBLISHER", ("ml-100k.zip", address, "md5:0"))
+    monkeypatch.setattr(amazon, "ADDRESS", address + "?")
+    copy = (f"amazon/{amazon.ZIP}", address, "")
+    monkeypatch.setattr(amazon, "COPIES", {"amazon-electronics": copy})
+    monkeypatch.setattr(mind, "ADDRESS", address + "?")
+    monkeypatch.setattr(mind, "FILES", {file: "0" * 64 for file in files})
+    with pytest.raises(DataError, match="no mirror delivered the file") as caught:
+        load(name)
+    assert "what came" in str(caught.value) and "To place it by hand" in str(caught.value)
+    assert_empty(cache)
+
+
+def test_notebooks_that_share_a_cache(cache, serve):
+    """Eight at once on an empty cache: each gets the whole file, and one is kept."""
+    address, start = serve(CONTENT), threading.Barrier(8)
+
+    def notebook(_):
+        start.wait()
+        return fetch(("file.gz", address, HASH)).read_bytes()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(notebook, range(8))) == {CONTENT}
+    assert [path.name for path in cache.rglob("*")] == ["file.gz"]
+
+
+def test_a_reader_never_sees_half_of_a_file(cache, serve):
+    """While one notebook downloads again and again, what another reads is all or nothing."""
+    address, path, seen, done = serve(CONTENT), cache / "file.gz", set(), threading.Event()
+
+    def look():
+        while not done.is_set():
+            with suppress(FileNotFoundError):
+                seen.add(path.read_bytes())
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(look)
+        for _ in range(15):
+            path.unlink(missing_ok=True)
+            fetch(("file.gz", address, HASH))
+        done.set()
+    assert seen == {CONTENT}
+
+
+def test_a_file_of_an_older_version_is_named_or_left_alone(cache, monkeypatch):
+    monkeypatch.setattr(movielens, "PUBLISHER", ("ml-100k.zip", NOWHERE, "md5:0"))
+    older = cache / "recbole-1.2.0-py3-none-any.whl"
+    older.write_bytes(make_zip(wheel_members()))
+    with pytest.raises(DataError, match="no mirror delivered"):
+        load("movielens-100k")
+    older.rename(cache / "recbole-1.2.1-py3-none-any.whl")
+    with pytest.raises(DataError, match="1.2.1-py3-none-any.whl does not have the hash.*delete it"):
+        load("movielens-100k")
+
+
+def test_a_home_that_takes_no_folder(tmp_path, monkeypatch):
+    (tmp_path / "home").write_text("a file")
+    monkeypatch.delenv("DIEN_EDU_DATA", raising=False)
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "home" / ".cache" / name)
+    with pytest.raises(DataError, match="cannot write to the cache folder .*home.*DIEN_EDU_DATA"):
+        load("movielens-100k")
+    assert (tmp_path / "home").read_text() == "a file"
+
+
+def test_a_cache_that_may_be_read_and_not_written_is_used(cache):
+    write_amazon(cache / "amazon")
+    for path in (cache / "amazon", cache):
+        path.chmod(0o555)
+    try:
+        assert load("amazon-beauty").n_items == 3
+    finally:
+        for path in (cache, cache / "amazon"):
+            path.chmod(0o755)
 
 
 def test_wrong_hash(cache, serve):

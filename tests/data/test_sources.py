@@ -114,9 +114,9 @@ def test_real_amazon():
 
 
 def test_a_download_is_kept_and_used_without_a_network(cache, serve):
-    path = fetch(("folder/file.zip", serve(b"content"), ""))
-    assert path == cache / "folder" / "file.zip" and path.read_bytes() == b"content"
-    assert fetch(("folder/file.zip", "http://127.0.0.1:9/", "")) == path
+    path = fetch(("folder/file", serve(b"content"), ""))
+    assert path == cache / "folder" / "file" and path.read_bytes() == b"content"
+    assert fetch(("folder/file", "http://127.0.0.1:9/", "")) == path
     assert [file for file in cache.rglob("*") if file.is_file()] == [path]
 
 

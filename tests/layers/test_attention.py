@@ -62,5 +62,17 @@ def test_wrong_arguments_are_named():
     layer, interests, target = make(), torch.zeros(2, 3, 4).double(), torch.zeros(2, 3).double()
     with pytest.raises(ValueError, match=r"target has shape \(2, 2\), expected \(2, 3\)"):
         layer(interests, target[:, :2], right_padded([3, 3], 3))
+    with pytest.raises(
+        ValueError, match=r"interests has shape \(2, 3, 5\), expected \(any, any, 4"
+    ):
+        layer(torch.zeros(2, 3, 5).double(), target, right_padded([3, 3], 3))
     with pytest.raises(ValueError, match="RIGHT"):
         layer(interests, target, right_padded([1, 3], 3).flip(1))
+
+
+def test_initialisation_is_as_documented():
+    torch.manual_seed(0)
+    layer = BilinearAttention(20, 30)
+    bound = (6 / 50) ** 0.5
+    assert layer.weight.shape == (20, 30) and layer.weight.requires_grad
+    assert bound * 0.98 < layer.weight.abs().max() <= bound

@@ -9,7 +9,7 @@ from conftest import right_padded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dien_edu import reference
+from dien_edu import kernels, reference
 from dien_edu.layers import AuxiliaryLoss
 
 
@@ -91,7 +91,39 @@ def test_padding_changes_nothing(kind):
     assert torch.equal(short, layer(*tensors, right_padded([5, 3, 0], 8)))
 
 
+def test_a_kernel_is_asked_unless_the_layer_is_to_compute_itself(monkeypatch):
+    class Other(AuxiliaryLoss):
+        pass
+
+    asked, tensors, mask = [], draw(), right_padded([5, 2, 0], 5)
+    monkeypatch.setattr(kernels, "auxiliary_loss", lambda *given: asked.append(given[4]))
+    for layer in (AuxiliaryLoss("inner", backend="reference"), Other("inner")):
+        layer(*tensors, mask)
+        assert asked == []
+    expected, layer = AuxiliaryLoss("inner", backend="reference")(*tensors, mask), make("mlp")
+    assert torch.equal(AuxiliaryLoss("inner")(*tensors, mask), expected), "the kernel has no answer"
+    layer(*tensors, mask)
+    assert asked == [[], list(layer.parameters())]
+    monkeypatch.setattr(kernels, "auxiliary_loss", lambda *given: torch.tensor(7.0))
+    assert AuxiliaryLoss("inner")(*tensors, mask).item() == 7
+
+
+def test_the_network_is_the_one_of_the_docstring():
+    layer = AuxiliaryLoss("mlp", 4, 3).double()
+    shapes = [tuple(p.shape) for p in layer.parameters()]
+    assert shapes == [(100, 7), (100,), (50, 100), (50,), (1, 50), (1,)]
+    kinds = [type(part).__name__ for part in layer.network]
+    assert kinds == ["Linear", "ReLU", "Linear", "ReLU", "Linear"]
+    interests, behaviours, negatives = draw()
+    wide, narrow = interests, (behaviours[..., :3], negatives[..., :3])
+    assert layer(wide, *narrow, right_padded([5, 2, 0], 5)).item() > 0, "n_H and n_E may differ"
+    assert list(AuxiliaryLoss().parameters()) == []
+
+
 def test_wrong_arguments_are_named():
+    for sizes in ({"hidden_size": 4}, {"embedding_size": 4}):
+        with pytest.raises(ValueError, match="needs hidden_size"):
+            AuxiliaryLoss("mlp", **sizes)
     interests, behaviours, negatives = draw()
     mask = right_padded([5, 5, 5], 5)
     with pytest.raises(ValueError, match="kind is 'cosine', expected 'inner' or 'mlp'"):
@@ -100,5 +132,9 @@ def test_wrong_arguments_are_named():
         AuxiliaryLoss("mlp")
     with pytest.raises(ValueError, match=r"behaviours has shape \(3, 5, 3\)"):
         AuxiliaryLoss("inner")(interests, behaviours[..., :3], negatives, mask)
+    with pytest.raises(ValueError, match=r"negatives has shape \(3, 5, 3\)"):
+        AuxiliaryLoss("inner")(interests, behaviours, negatives[..., :3], mask)
+    with pytest.raises(ValueError, match=r"mask has shape \(3, 4\), expected \(3, 5\)"):
+        AuxiliaryLoss("inner")(interests, behaviours, negatives, mask[:, :4])
     with pytest.raises(ValueError, match="RIGHT"):
         AuxiliaryLoss("inner")(interests, behaviours, negatives, right_padded([2, 3, 4], 5).flip(1))

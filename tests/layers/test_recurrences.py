@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dien_edu import reference
-from dien_edu.layers import AGRU, AIGRU, AUGRU, GRU
+from dien_edu.layers import AGRU, AIGRU, AUGRU, GRU, evolution
 from dien_edu.layers.checks import check_mask
 
 EVOLUTIONS = {AIGRU: reference.aigru, AGRU: reference.agru, AUGRU: reference.augru}
@@ -191,6 +191,20 @@ def test_padding_changes_neither_outputs_nor_gradients(kind):
             assert (b[padded] == 0).all(), "a padded step has no gradient"
 
 
+def test_gates_and_steps_take_any_leading_sizes():
+    layer = make(AUGRU)
+    inputs, attention, _ = draw(batch=4, steps=5)
+    states = torch.randn(4, 5, 4).double()
+    together = layer.gates(layer.project(inputs), states)
+    stepped = layer.advance(layer.project(inputs), attention, states)
+    for t in range(5):
+        each = layer.gates(layer.project(inputs[:, t]), states[:, t])
+        for whole, part in zip(together, each, strict=True):
+            torch.testing.assert_close(whole[:, t], part, rtol=0, atol=1e-14)
+        one = layer.step(inputs[:, t], attention[:, t], states[:, t])
+        torch.testing.assert_close(stepped[:, t], one, rtol=0, atol=1e-14)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_small_shapes(kind):
     layer = make(kind)
@@ -246,6 +260,8 @@ def test_a_mask_is_looked_at_once_until_it_changes():
     mask = right_padded([5, 2], 5)
     check_mask(mask, 2, 5)
     assert mask.checked_version == mask._version
+    mask.numpy()[1, 4] = True  # behind PyTorch's back: its version stays, so nobody looks again
+    check_mask(mask, 2, 5)
     mask[1, 4] = True
     with pytest.raises(ValueError, match="mask row 1 has a real step after a padded one"):
         check_mask(mask, 2, 5)
@@ -253,6 +269,11 @@ def test_a_mask_is_looked_at_once_until_it_changes():
         check_mask(mask, 3, 5)
     with torch.inference_mode():
         check_mask(right_padded([5, 2], 5), 2, 5)
+
+
+def test_each_has_the_name_by_which_kernels_and_models_know_it():
+    assert [kind.rule for kind in KINDS] == ["gru", "gru", "agru", "augru"]
+    assert evolution.EVOLUTIONS == {"aigru": AIGRU, "agru": AGRU, "augru": AUGRU}
 
 
 def test_agru_update_third_is_dead():
