@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
+from unittest import mock
 
 import torch
 
@@ -125,8 +126,8 @@ def all_runs(folder: Path) -> dict:
 
 
 def command(arguments: list[str]) -> int:
-    data.LOADERS["interest-world"] = small_world
-    return main(arguments)
+    with mock.patch.dict(data.LOADERS, {"interest-world": small_world}):
+        return main(arguments)
 
 
 if __name__ == "__main__":
