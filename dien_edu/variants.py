@@ -32,7 +32,7 @@ class OfficialAUGRU(AUGRU):
 
 
 class UnattendedAUGRU(AUGRU):
-    """PaddleRec: step size u, (B, H), not a·u of equation (11): the attention is never read."""
+    """A control, nobody's code: step size u, (B, H), not a·u of (11); attention is never read."""
 
     rule = "gru"
 
@@ -119,7 +119,7 @@ class SummedLoss(AuxiliaryLoss):
 
 
 class PaddedMeanLoss(AuxiliaryLoss):
-    """The authors' code: the sum of equation (6) divided by B·(T − 1), a scalar.
+    """The authors' code, fun-rec: the sum of equation (6) divided by B·(T − 1), a scalar.
 
     A padded pair adds 0 to the sum and 1 to the count: more padding, less loss.
     """
@@ -130,10 +130,26 @@ class PaddedMeanLoss(AuxiliaryLoss):
 
 
 class WrongSignLoss(AuxiliaryLoss):
-    """PaddleRec: equation (6) without its minus sign, a scalar: states learn to predict wrongly."""
+    """PaddleRec: log σ([h, e]) + log σ([h, ê]), a scalar, where (6) has −log σ − log(1 − σ).
+
+    Training makes it small, so a state learns to be unlike both. For kind="inner" alone, where
+    1 − σ([h, ê]) is σ([h, −ê]).
+    """
 
     def forward(self, interests: Tensor, behaviours: Tensor, negatives: Tensor, mask: Tensor):
-        return -super().forward(interests, behaviours, negatives, mask)
+        return -super().forward(interests, behaviours, -negatives, mask)
+
+
+class BypassDIEN(DIEN):
+    """PaddleRec: attention and AIGRU read e_b[t], (B, T, n_E), where (8) and (9) read h_t."""
+
+    def __init__(self, n_items: int, n_categories: int):
+        super().__init__(n_items, n_categories, evolution="aigru")
+
+    def added(self, batch: Batch, history: Tensor, target: Tensor, *negatives: Tensor):
+        attention = self.attention(history, target, batch.mask)
+        _, last = self.evolution(history, attention, batch.mask)
+        return [last], super().added(batch, history, target, *negatives)[1]
 
 
 class FieldwiseDIEN(DIEN):

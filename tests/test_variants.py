@@ -71,7 +71,16 @@ def world_batch(lengths=(6, 2, 0)):
 def test_a_variant_has_at_most_15_lines_and_says_what_it_departs_from(kind):
     assert len(inspect.getsource(kind).rstrip().splitlines()) <= 15
     assert kind.__bases__[0].__module__.startswith("dien_edu.") and "(" in kind.__doc__
-    named = ("authors", "DeepCTR", "RecBole", "rechub", "fun-rec", "PaddleRec", "paper's")
+    named = (
+        "authors",
+        "DeepCTR",
+        "RecBole",
+        "rechub",
+        "fun-rec",
+        "PaddleRec",
+        "paper's",
+        "control",
+    )
     assert any(name in kind.__doc__ for name in named)
 
 
@@ -242,7 +251,6 @@ def test_the_losses_differ_in_what_they_divide_by(kind):
     total = found[AuxiliaryLoss] * pairs
     assert found[variants.SummedLoss] == pytest.approx(total / rows)
     assert found[variants.PaddedMeanLoss] == pytest.approx(total / (rows * (STEPS - 1)))
-    assert found[variants.WrongSignLoss] == pytest.approx(-found[AuxiliaryLoss])
     if kind == "inner":
         terms = sum(
             reference.auxiliary_loss(
@@ -267,17 +275,26 @@ def test_at_chance_only_ours_is_log_4_whatever_the_padding():
         assert kind()(*[alone[0]] * 3, alone[1]).item() == 0  # no pair, no loss, no NaN
 
 
-def test_the_wrong_sign_teaches_states_to_predict_wrongly():
-    size, mask = 2, torch.ones(1, 2, dtype=torch.bool)
-    behaviours = torch.tensor([[[0.0, 0.0], [1.0, 0.0]]])
-    negatives = torch.tensor([[[0.0, 0.0], [0.0, 1.0]]])
-    leads = {}
+def test_the_wrong_sign_is_its_formula_and_drives_a_state_from_the_click():
+    interests, _, mask = drawn()
+    behaviours, negatives = drawn(1)[0], drawn(2)[0]
+    found = variants.WrongSignLoss()(interests, behaviours, negatives, mask).item()
+    terms = [
+        sum(reference.log_sigmoid(h @ e[t + 1]) for e in (behaviours[row], negatives[row]))
+        for row, length in enumerate(LENGTHS)
+        for t, h in enumerate(interests[row, : length - 1])
+    ]
+    assert found == pytest.approx(np.mean(terms))
+    click, other = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
+    toward = {}
     for kind in (AuxiliaryLoss, variants.WrongSignLoss):
-        interests = torch.zeros(1, 2, size, requires_grad=True)
-        kind()(interests, behaviours, negatives, mask).backward()
-        state = -interests.grad[0, 0]  # one step of gradient descent
-        leads[kind] = (state @ behaviours[0, 1] - state @ negatives[0, 1]).item()
-    assert leads[AuxiliaryLoss] > 0 > leads[variants.WrongSignLoss]
+        state = torch.zeros(1, 2, 2, requires_grad=True)
+        pair = (torch.stack([torch.zeros(2), e])[None] for e in (click, other))
+        kind()(state, *pair, torch.ones(1, 2, dtype=torch.bool)).backward()
+        step = -state.grad[0, 0]  # of gradient descent
+        toward[kind] = [(step @ click).item(), (step @ other).item()]
+    assert toward[AuxiliaryLoss] == [0.5, -0.5]
+    assert toward[variants.WrongSignLoss] == [-0.5, -0.5]
 
 
 # Whole networks
@@ -298,6 +315,23 @@ def test_the_fields_never_mix():
     (state,), _ = paper.added(batch, history, target, negatives)
     (state_again,), _ = paper.added(batch, changed, target, negatives)
     assert (state != state_again).float().mean() > 0.9
+
+
+def test_the_bypass_reads_embeddings_and_interests_reach_the_loss_alone():
+    data, batch = world_batch()
+    torch.manual_seed(0)
+    model = variants.BypassDIEN(data.n_items, data.n_categories).double().eval()
+    history, target, negatives = model.embed(batch, negatives=True)
+    before, loss = model.added(batch, history, target, negatives)
+    weights = [p.detach().numpy() for p in model.evolution.parameters()]
+    for row, length in enumerate(batch.history_length.tolist()):
+        e, a = history[row, :length].detach().numpy(), target[row].detach().numpy()
+        scores = reference.attention_weights(e, a, model.attention.weight.detach().numpy())
+        expected = reference.aigru(e, scores, *weights)[-1]
+        np.testing.assert_allclose(before[0][row].detach(), expected, atol=1e-12)
+    torch.nn.init.normal_(model.extractor.weight_input)
+    after, other = model.added(batch, history, target, negatives)
+    assert torch.equal(before[0], after[0]) and not torch.allclose(loss, other)
 
 
 def test_unseen_users_share_the_row_of_the_most_frequent_one():
