@@ -143,8 +143,8 @@ class WrongSignLoss(AuxiliaryLoss):
 class BypassDIEN(DIEN):
     """PaddleRec: attention and AIGRU read e_b[t], (B, T, n_E), where (8) and (9) read h_t."""
 
-    def __init__(self, n_items: int, n_categories: int):
-        super().__init__(n_items, n_categories, evolution="aigru")
+    def __init__(self, n_items: int, n_categories: int, **options):
+        super().__init__(n_items, n_categories, evolution="aigru", **options)
 
     def added(self, batch: Batch, history: Tensor, target: Tensor, *negatives: Tensor):
         attention = self.attention(history, target, batch.mask)
@@ -155,8 +155,8 @@ class BypassDIEN(DIEN):
 class FieldwiseDIEN(DIEN):
     """torch-rechub: (2)–(12) for items, again for categories; states (B, n_E/2) that never mix."""
 
-    def __init__(self, n_items: int, n_categories: int):
-        super().__init__(n_items, n_categories)
+    def __init__(self, n_items: int, n_categories: int, **options):
+        super().__init__(n_items, n_categories, **options)
         size = {"embedding_size": self.embedding_size // 2, "hidden_size": self.embedding_size // 2}
         self.fields = nn.ModuleList([DIEN(1, 1, **size), DIEN(1, 1, **size)])
         self.extractor = self.attention = self.evolution = None
@@ -170,8 +170,8 @@ class FieldwiseDIEN(DIEN):
 class UserDIEN(DIEN):
     """The authors' code: the head reads (B, 18) of a user; unseen users share a seen user's row."""
 
-    def __init__(self, n_items: int, n_categories: int, seen: np.ndarray, n_users: int):
-        super().__init__(n_items, n_categories)
+    def __init__(self, n_items: int, n_categories: int, seen, n_users: int, **options):
+        super().__init__(n_items, n_categories, **options)
         users, count = np.unique(seen, return_counts=True)
         row = np.full(n_users, count.argmax())
         row[users] = np.arange(len(users))
