@@ -83,9 +83,9 @@ def draw_trajectories(
     """The paper's Figure 3: paths in a common plane, attention by step, and the true movement.
 
     `names` for the rows of the batch, at most six; `clicks` for the steps. The title says what
-    share of the variance and of all movement the plane holds. A number stands where the longest
-    step of a path but its first arrives, a large marker at a path's end. In the lowest panel the
-    line is the movement in the full space, the small dots that in the plane.
+    share of the variance and of all movement the plane holds. A star is the common start; a number
+    stands where the longest step of a path but its first arrives, a large marker at a path's end.
+    In the lowest panel lines are the movement in the full space, small dots that in the plane.
     """
     if len(names) != len(batch) or len(batch) > len(LOOKS):
         raise ValueError(f"{len(names)} names for {len(batch)} rows, expected one each, at most 6")
@@ -110,8 +110,8 @@ def draw_trajectories(
         axes[2].plot(step, true[row], **look | {"markersize": 0, "linewidth": 1.4})
         axes[2].plot(step, shown[row], color=look["color"], linestyle="none", marker=".")
     start = flat.points[0, 0]
-    axes[0].plot(*start, color="black", marker="*", markersize=11, zorder=5)
-    axes[0].annotate("start", start, (6, -12), textcoords="offset points", fontsize=9)
+    star = {"color": "black", "marker": "*", "markersize": 11, "linestyle": "none"}
+    axes[0].plot(*start, label="start", zorder=5, **star)
     axes[0].set_aspect("equal", adjustable="datalim")
     axes[0].set_xlabel(f"first direction, {flat.share[0]:.0%} of the variance")
     axes[0].set_ylabel(f"second, {flat.share[1]:.0%}")

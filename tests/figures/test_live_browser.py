@@ -578,6 +578,17 @@ def test_a_guided_step_that_holds_from_the_start_is_not_given_away(open_page):
     see.wait_for(timeout=1000)
 
 
+def test_a_guided_step_reads_the_gate_of_its_own_figure(open_page):
+    half_open = {"weight_input": [[0.0, 0.0], [0.0, 0.0], [1.0, -1.0]], "bias": [0.0] * 3}
+    for values, share in (({}, 12), (half_open | {"weight_hidden": [[0.0]] * 3}, 50)):
+        page = open_page(page_of([live.EvolutionFigure(**values)]))
+        page.locator(".live-tries button").nth(1).click()
+        see = page.locator(".live-see").nth(1)
+        see.wait_for(timeout=1000)
+        assert f"its own gate writes {share}\u00a0%" in see.inner_text()
+        assert f"AUGRU writes {share}\u00a0%" in page.locator(".live-say").inner_text()
+
+
 @every
 def test_the_widget_and_the_page_tell_each_other(figure_class, open_page):
     figure, rng = figure_class(), np.random.default_rng(3)

@@ -123,7 +123,7 @@ def test_the_title_says_what_the_plane_holds(world, asked):
     assert np.allclose(lengths[::2], moves(states))
     assert np.allclose(lengths[1::2], moves(flat.points))
     shown = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert shown == NAMES
+    assert shown == [*NAMES, "start"]  # in the key: beside the star a path may run
 
 
 def test_no_two_paths_differ_by_colour_alone(world, asked):
