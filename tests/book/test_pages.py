@@ -151,6 +151,20 @@ def test_every_picture_of_a_page_has_a_text(pages, reader):
         assert all(text and len(text) > 20 for text in found), (file, found)
 
 
+OVER = """(kind) => [...document.querySelectorAll(`article ${kind}`)].filter((box) =>
+  box.checkVisibility() && box.scrollWidth > box.clientWidth + 1).map((box) => box.textContent)"""
+
+
+@pytest.mark.parametrize("size, kind", [("phone", "div.math"), ("wide", ".cell_input pre")])
+def test_equations_fit_a_phone_and_code_fits_a_desk(size, kind, pages, reader):
+    page, seen = reader(size), 0
+    for file in pages:
+        visit(page, file)
+        assert page.evaluate(OVER, kind) == [], file
+        seen += page.locator(kind).count()
+    assert seen > 50
+
+
 CUT = """(width) => {
   const kinds = ":is(pre, table, img, svg, mjx-container, .live *)";
   const boxes = document.querySelectorAll(`article ${kinds}`);

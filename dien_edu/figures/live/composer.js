@@ -79,7 +79,9 @@ export function composer(id, read, edit, look) {
 
   // Only the row scrolls, never the page.
   function inSight(one) {
-    if (!one || row.scrollHeight <= row.clientHeight) return;
+    const long = row.scrollHeight > row.clientHeight + 1;
+    row.classList.toggle("clicks-long", long);
+    if (!one || !long) return;
     const [outer, inner] = [row, one].map((node) => node.getBoundingClientRect());
     row.scrollTop += Math.max(0, inner.bottom + 4 - outer.bottom) - Math.max(0, outer.top + 4 - inner.top);
   }
