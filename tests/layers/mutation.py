@@ -23,6 +23,7 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -178,17 +179,19 @@ def sources(path: Path) -> str:
 def examine(path: Path, old: dict, again: bool) -> dict:
     """All mutants of one file: how many there are, how many die, and which live for what reason.
 
-    `again`: only those that lived the last time are tried; the file must be the same.
+    `again`: only those that lived the last time and have no reason; the file must be the same.
     """
     if again and old.get("source") != sources(path):
         sys.exit(f"{path.name} has changed since: without --again")
     reasons = {identity(one): one["reason"] for one in old.get("survivors", [])}
-    counted, survivors = 0, []
-    for what, source in mutants(path):
+    counted, survivors, found = 0, [], list(mutants(path))
+    often = Counter(identity(what) for what, _ in found)
+    for what, source in found:
         counted += 1
         if again and identity(what) not in reasons:
             continue
-        if all(lives(path.name, source, kernels) for kernels in (False, True)):
+        known = again and often[identity(what)] == 1 and reasons[identity(what)]
+        if known or all(lives(path.name, source, kernels) for kernels in (False, True)):
             what["reason"] = reasons.get(identity(what), "")
             survivors.append(what)
             print(json.dumps(what, ensure_ascii=False), flush=True)
@@ -199,7 +202,7 @@ def examine(path: Path, old: dict, again: bool) -> dict:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--only", default="*.py", help="mutants of this file alone")
-    options.add_argument("--again", action="store_true", help="only what lived the last time")
+    options.add_argument("--again", action="store_true", help="only what lived without a reason")
     options = options.parse_args()
     sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests/data")]
     # What every child would import, and nothing of the layers.
