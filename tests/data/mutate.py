@@ -35,7 +35,8 @@ import numpy as np
 import pooch
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent.parent), str(HERE)]
+if __name__ == "__main__":  # in a test this would put our `conftest` before the others
+    sys.path[:0] = [str(HERE.parent.parent), str(HERE)]
 
 from miniature import make_zip, publisher_members, wheel_members, write_amazon, write_mind  # noqa: E402
 
