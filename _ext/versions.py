@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 PYTHONS, ENDS = ("3.11", "3.12", "3.13"), {"oldest": "lowest-direct", "newest": "highest"}
 # What a bound is for; Triton comes with PyTorch, in the one version that fits it.
 SHOWN = ("torch", "numpy", "matplotlib", "ipywidgets", "anywidget", "numba", "scipy", "pooch")
-TOOLS = ("pytest", "hypothesis", "scikit-learn")
+TOOLS = ("pytest", "hypothesis", "scikit-learn", "nbformat")
 TESTS = ("data", "kernels", "layers", "models", "training", "figures")
 # The rest of tests/ is about pages, studies and tools. (`tests` as a whole is named, and these are
 # left out: so each folder finds the helpers beside it.)

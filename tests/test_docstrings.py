@@ -14,12 +14,16 @@ ARRAYS = re.compile(r"\b(Tensor|ndarray)\b")
 # (B, T), (N, n_H), (3H, I), (N,), (…, 3H), or a word for what has none
 SHAPE = re.compile(r"\((?:[A-Za-z0-9_…Σ·+\-'’ ]+,)+[^()]*\)|\(\w+,\)|\bscalars?\b|\bshapes?\b")
 # What the class or the base class says once for all of them, or has no shape of its own.
-INHERITED = re.compile(r"forward|backward|apply|step|read|step_size|extra_repr|added|error|n_users")
+INHERITED = re.compile(
+    r"forward|backward|apply|step|read|step_size|extra_repr|added|error|n_users|gates|advance|walk|"
+    r"reset_parameters"
+)
 # Element by element, of any shape; or rows by their number, as the class says.
 ANY_SHAPE = {
     "reference.py": {"sigmoid", "log_sigmoid", "augru", "official_augru"},  # as `aigru`
     "samples.py": {"Samples.restrict", "Samples.subset", "Samples.order", "uniform", "any_click",
                    "impressions", "user_impressions"},
+    "parallel.py": {"gather"},
     "cpu.py": {"supports", "tanh_float32", "tanh_float64"},
     "auxiliary.py": {"arrays"},
     "__init__.py": {"auxiliary_loss", "why_not"},  # as the layer; of every shape
