@@ -11,7 +11,6 @@ import os
 import re
 import struct
 import subprocess
-import sys
 import sysconfig
 import venv
 import zipfile
@@ -36,16 +35,7 @@ READ = re.compile(r'"(?:\.\./)?((?:results|checkpoints)/[\w.-]+)"')
 
 @pytest.fixture(scope="session")
 def maker():
-    return load("colab_notebooks")
-
-
-def load(name):
-    """A module of `_ext`; its neighbours are found as Sphinx finds them."""
-    sys.path.insert(0, str(ROOT / "_ext"))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(ROOT / "_ext"))
+    return importlib.import_module("colab_notebooks")
 
 
 @pytest.fixture(scope="session")
@@ -288,7 +278,7 @@ def test_what_is_outside_of_the_subset_or_unknown_is_refused(text, source):
 
 
 def test_colab_is_linked_once_there_is_an_address():
-    link = load("run_chapter").colab_link
+    link = importlib.import_module("run_chapter").colab_link
     assert link("https://github.com/OWNER/" + "REPOSITORY", "03-gru.ipynb") == ""
     assert link("", "03-gru.ipynb") == link("https://gitlab.com/a/b", "03-gru.ipynb") == ""
     wanted = "https://colab.research.google.com/github/a/b/blob/notebooks/colab/03-gru.ipynb"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import pictures
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -37,13 +37,6 @@ DIFFERS = {
 PHONE = 358 / 560  # CSS pixels of an article on a phone, by the pixels that we draw in
 
 
-def script():
-    spec = importlib.util.spec_from_file_location("pictures", ROOT / "_ext" / "pictures.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def committed(name):
     return (ROOT / "book" / "images" / name).read_text(encoding="utf8")
 
@@ -62,7 +55,7 @@ def with_class(element, name):
 
 
 def test_the_committed_pictures_are_what_the_script_draws():
-    drawn = script().pictures()
+    drawn = pictures.pictures()
     folder = ROOT / "book" / "images"
     there = {path.name for kind in ("here-*", "*-cell") for path in folder.glob(f"{kind}.svg")}
     assert there == set(drawn)

@@ -9,22 +9,15 @@ import sys
 import tomllib
 from pathlib import Path
 
+import mutation
 import pytest
 
-yaml = pytest.importorskip("yaml", reason="needs PyYAML: pip install -r requirements-book.txt")
+pytest.importorskip("yaml", reason="needs PyYAML: pip install -r requirements-book.txt")
+maker = importlib.import_module("promises")
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.fixture(scope="module")
-def maker():
-    sys.path.insert(0, str(ROOT / "_ext"))
-    try:
-        return importlib.import_module("promises")
-    finally:
-        sys.path.remove(str(ROOT / "_ext"))
-
-
-def test_every_promise_is_held_by_tests_that_exist(maker):
+def test_every_promise_is_held_by_tests_that_exist():
     parts = maker.promises()
     page = (ROOT / "book/appendix/promises.md").read_text("utf8")
     assert re.findall(r"^```\{promises\} (\w+)$", page, re.M) == list(parts)
@@ -34,7 +27,7 @@ def test_every_promise_is_held_by_tests_that_exist(maker):
             assert all(maker.held_by(entry) for entry in one["tests"]), (part, one["promise"])
 
 
-def test_what_a_promise_names_beside_tests_is_there(maker):
+def test_what_a_promise_names_beside_tests_is_there():
     targets = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text("utf8"), re.M))
     for one in (one for rows in maker.promises().values() for one in rows):
         for words in one.get("also", []):
@@ -43,13 +36,13 @@ def test_what_a_promise_names_beside_tests_is_there(maker):
                 assert (target[1] in targets) if target else (ROOT / name).is_file(), name
 
 
-def test_a_promise_that_nothing_holds_stops_the_build(maker):
+def test_a_promise_that_nothing_holds_stops_the_build():
     for entry in ("tests/test_nothing.py", "tests/test_promises.py::no_such_name"):
         with pytest.raises(ValueError, match="no test is named"):
             maker.held_by(entry)
 
 
-def test_the_pages_count_what_is_there(maker):
+def test_the_pages_count_what_is_there():
     mine = maker.held_by("tests/test_promises.py")
     here = Path(__file__).read_text("utf8")
     assert len(mine) == len(re.findall(r"^def test_", here, re.M))
@@ -69,14 +62,9 @@ def test_how_much_the_tests_cover_is_bounded():
     assert "coverage report" in (ROOT / "Makefile").read_text("utf8")
 
 
-def test_the_mutants_of_the_layers_are_those_of_today(maker):
+def test_the_mutants_of_the_layers_are_those_of_today():
     """A layer that has changed since is examined anew: make mutation."""
     record = json.loads((ROOT / "tests/layers/survivors.json").read_text("utf8"))
-    sys.path.insert(0, str(ROOT / "tests/layers"))
-    try:
-        mutation = importlib.import_module("mutation")
-    finally:
-        sys.path.remove(str(ROOT / "tests/layers"))
     assert set(record) == {path.name for path in mutation.files()}
     for path in mutation.files():
         found = record[path.name]
@@ -87,7 +75,7 @@ def test_the_mutants_of_the_layers_are_those_of_today(maker):
     assert killed >= 0.9 * total > 200
 
 
-def test_the_runs_are_of_pages_that_exist(maker):
+def test_the_runs_are_of_pages_that_exist():
     runs = json.loads(maker.RUNS.read_text("utf8")) if maker.RUNS.exists() else {}
     for name, made in runs.items():
         assert (ROOT / f"book/{name}.ipynb").is_file(), name
@@ -96,7 +84,7 @@ def test_the_runs_are_of_pages_that_exist(maker):
         assert re.fullmatch(r"\d{4}-\d\d-\d\d", made["date"])
 
 
-def test_the_table_of_runs_says_what_is_old_and_what_is_missing(maker, tmp_path, monkeypatch):
+def test_the_table_of_runs_says_what_is_old_and_what_is_missing(tmp_path, monkeypatch):
     pages = ["01-clicks", "02-pooling", "03-gru"]
     versions = dict.fromkeys(("python", "torch", "numpy", "matplotlib"), "1.2")
     made = {
@@ -118,11 +106,7 @@ def test_the_table_of_runs_says_what_is_old_and_what_is_missing(maker, tmp_path,
 
 def test_a_run_is_noted_and_the_chapter_left_alone(tmp_path, monkeypatch):
     nbformat = pytest.importorskip("nbformat")
-    sys.path.insert(0, str(ROOT / "_ext"))
-    try:
-        execute = importlib.import_module("execute")
-    finally:
-        sys.path.remove(str(ROOT / "_ext"))
+    execute = importlib.import_module("execute")  # which reads notebooks
     (tmp_path / "book").mkdir()
     path = tmp_path / "book" / "01-a.ipynb"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(6 * 7)")])

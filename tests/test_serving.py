@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from benchmarks import serving as benchmark
-from dien_edu.data import Batch
 from dien_edu.models import DIEN
 from dien_edu.serving import Candidates, Click, Request, Server
 
@@ -36,18 +35,8 @@ def draw(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def by_the_model(model, clicks, candidates) -> torch.Tensor:
     """A row a candidate, each with a copy of the history."""
-    rows, steps = len(candidates[0]), len(clicks[0])
-    batch = Batch(
-        user=torch.zeros(rows),
-        history_item=clicks[0].expand(rows, -1),
-        history_category=clicks[1].expand(rows, -1),
-        history_length=torch.full((rows,), steps),
-        target_item=candidates[0],
-        target_category=candidates[1],
-        label=torch.zeros(rows),
-    )
     with torch.no_grad():
-        return model(batch).logit
+        return model(benchmark.batch_of(clicks, candidates)).logit
 
 
 def advance(server, user, clicks) -> None:

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import re
-import sys
 import tomllib
 import warnings
 from pathlib import Path
 
 import pytest
+import versions
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture(scope="module")
-def versions():
-    sys.path.insert(0, str(ROOT / "_ext"))
-    try:
-        return importlib.import_module("versions")
-    finally:
-        sys.path.remove(str(ROOT / "_ext"))
 
 
 @pytest.mark.parametrize("kind", [DeprecationWarning, PendingDeprecationWarning, FutureWarning])
@@ -34,7 +24,7 @@ def test_what_will_stop_working_is_an_error_in_our_code(kind):
         warnings.warn_explicit("old", kind, "file.py", 1, module="numpy.core", registry={})
 
 
-def test_every_dependency_has_a_lower_bound_and_is_shown(versions):
+def test_every_dependency_has_a_lower_bound_and_is_shown():
     lines = list(map(Requirement, versions.requirements()))
     assert {"torch", "numpy", "matplotlib", "ipywidgets"} <= {line.name for line in lines}
     for line in lines:
@@ -44,7 +34,7 @@ def test_every_dependency_has_a_lower_bound_and_is_shown(versions):
     assert set(versions.SHOWN) <= {line.name for line in lines}
 
 
-def test_each_environment_is_tried_each_week(versions):
+def test_each_environment_is_tried_each_week():
     text = (ROOT / ".github/workflows/versions-weekly.yml").read_text("utf8")
     for python in versions.PYTHONS:
         assert f'"{python}"' in text
@@ -54,6 +44,6 @@ def test_each_environment_is_tried_each_week(versions):
         assert (ROOT / "tests" / name).exists()
 
 
-def test_an_unknown_environment_is_named(versions):
+def test_an_unknown_environment_is_named():
     with pytest.raises(SystemExit, match="'3.9:latest' is none of 3.11:oldest"):
         versions.main(["3.9:latest"])

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+import reading
 
 ROOT = Path(__file__).parent.parent.parent
 CHAPTERS = sorted((ROOT / "book").glob("[0-9]*.ipynb"))
-
-sys.path.insert(0, str(ROOT / "_ext"))
-import reading  # noqa: E402
-
-sys.path.remove(str(ROOT / "_ext"))
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from interrupting import Interrupting
 
 from dien_edu.__main__ import main
 from dien_edu.models import build
@@ -36,23 +37,6 @@ def small_world(monkeypatch):
 
 def same_weights(a, b) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a.values(), b.values(), strict=True))
-
-
-class Failing:
-    """Samples that raise in an epoch, after two batches."""
-
-    def __init__(self, samples, error, epoch):
-        self.samples, self.error, self.stop = samples, error, epoch
-        self.interactions = samples.interactions
-
-    def __len__(self):
-        return len(self.samples)
-
-    def batches(self, *arguments, shuffle, **options):
-        for i, batch in enumerate(self.samples.batches(*arguments, shuffle=shuffle, **options)):
-            if shuffle[1] == self.stop and i == 2:
-                raise self.error
-            yield batch
 
 
 def goes_on(new_model, splits, path, whole) -> bool:
@@ -216,7 +200,7 @@ def test_ctrl_c_at_any_line_of_training(new_model, splits, tmp_path, whole):
 def test_a_device_without_memory(new_model, splits, tmp_path, whole):
     path = tmp_path / "run.pt"
     full = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-    broken = Failing(splits.train, full, epoch=1)
+    broken = Interrupting(splits.train, full, epoch=1)
     with pytest.raises(torch.cuda.OutOfMemoryError) as caught:
         fit(new_model("base"), broken, splits.validation, epochs=3, checkpoint=path, **QUIET)
     message = str(caught.value)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from interrupting import Interrupting
 
 from dien_edu.data import ctr_samples, load
 from dien_edu.training import (
@@ -98,23 +99,6 @@ def test_resume_equals_an_uninterrupted_run_bit_for_bit(new_model, splits, tmp_p
     assert same_weights(whole.state_dict(), resumed.state_dict())
     keep = ("epoch", "target_loss", "auxiliary_loss", "auc", "gauc", "log_loss")
     assert [[r[k] for k in keep] for r in again] == [[r[k] for k in keep] for r in rows]
-
-
-class Interrupting:
-    """Samples that raise in the middle of an epoch."""
-
-    def __init__(self, samples, error, epoch):
-        self.samples, self.error, self.stop = samples, error, epoch
-        self.interactions = samples.interactions
-
-    def __len__(self):
-        return len(self.samples)
-
-    def batches(self, *arguments, shuffle, **options):
-        for i, batch in enumerate(self.samples.batches(*arguments, shuffle=shuffle, **options)):
-            if shuffle[1] == self.stop and i == 2:
-                raise self.error
-            yield batch
 
 
 def test_ctrl_c_leaves_a_usable_checkpoint_and_model(new_model, splits, tmp_path):
